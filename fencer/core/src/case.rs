@@ -1,0 +1,175 @@
+//! One life that this fencer wants ended: who agrees, and what stands proven.
+
+use heapless::Vec;
+use palisade_protocol::ids::{BootId, NodeId, NodeMask, VOTERS_MAX};
+use palisade_protocol::quorum::{majority, majority_newest};
+use palisade_protocol::time::{Duration, Instant};
+use palisade_protocol::wire::{Decline, ProofKind, Why};
+
+use crate::power::PowerSequence;
+use crate::warrant::{OrderId, PowerAct, PowerOrder};
+
+/// What one voter says about a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Vote {
+    pub(crate) voter: NodeId,
+    /// When the question was sent to which it said that it would agree.
+    pub(crate) sounded_at: Option<Instant>,
+    /// When the question was sent to which it agreed, for good.
+    pub(crate) bound_at: Option<Instant>,
+    /// Its promise to the life has ended.
+    pub(crate) promise_over: bool,
+    /// The life's watchdog bites for certain.
+    pub(crate) dog_trusted: bool,
+    /// Why it does not agree.
+    pub(crate) declined: Option<Decline>,
+}
+
+/// How far a case is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// Asking who would agree.
+    Sounding,
+    /// A majority would: asking it to bind itself.
+    Binding,
+    /// A majority is bound.
+    Warranted,
+}
+
+/// One case.
+#[derive(Clone, Debug)]
+pub(crate) struct Case {
+    pub(crate) number: u32,
+    pub(crate) target: NodeId,
+    pub(crate) boot: BootId,
+    pub(crate) why: Why,
+    pub(crate) stage: Stage,
+    pub(crate) opened_at: Instant,
+    pub(crate) ask_at: Instant,
+    pub(crate) votes: Vec<Vote, VOTERS_MAX>,
+    pub(crate) confirmed: bool,
+    pub(crate) power: Option<PowerSequence>,
+    pub(crate) proven: Option<(ProofKind, Instant)>,
+    pub(crate) noted: NodeMask,
+    pub(crate) told_failed: bool,
+    order: Option<(PowerOrder, Pulled)>,
+    orders: u32,
+}
+
+/// Whether the warrant of the open order was pulled.
+type Pulled = bool;
+
+impl Case {
+    pub(crate) fn new(
+        number: u32,
+        (target, boot, why): (NodeId, BootId, Why),
+        now: Instant,
+        ask_at: Instant,
+        voters: &[NodeId],
+    ) -> Self {
+        Self {
+            number,
+            target,
+            boot,
+            why,
+            stage: Stage::Sounding,
+            opened_at: now,
+            ask_at,
+            votes: voters.iter().copied().map(Vote::new).collect(),
+            confirmed: false,
+            power: None,
+            proven: None,
+            noted: NodeMask::EMPTY,
+            told_failed: false,
+            order: None,
+            orders: 0,
+        }
+    }
+
+    pub(crate) fn is(&self, target: NodeId, boot: BootId) -> bool {
+        (self.target, self.boot) == (target, boot)
+    }
+
+    pub(crate) fn vote(&mut self, voter: NodeId) -> Option<&mut Vote> {
+        self.votes.iter_mut().find(|vote| vote.voter == voter)
+    }
+
+    /// Whether a majority would agree, to questions sent within `span`.
+    pub(crate) fn majority_would(&self, now: Instant, span: Duration) -> bool {
+        let would = self.votes.iter().map(|vote| vote.sounded_at.max(vote.bound_at));
+        majority_newest(would).is_some_and(|at| now.since(at) <= span)
+    }
+
+    /// Until when a majority's agreement is worth something.
+    pub(crate) fn agreed_until(&self, warrant_life: Duration) -> Option<Instant> {
+        majority_newest(self.votes.iter().map(|vote| vote.bound_at)).map(|at| at + warrant_life)
+    }
+
+    /// Whether any voter has ever bound itself.
+    pub(crate) fn binds_anybody(&self) -> bool {
+        self.stage > Stage::Sounding
+    }
+
+    /// Whether the life is proven over and its power needs nothing more.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.proven.is_some() && self.power.is_none_or(|power| power.is_done())
+    }
+
+    /// How many voters of a majority have seen their promise end while trusting the watchdog; none
+    /// if they are not a majority.
+    ///
+    /// Only an agreement that still holds counts: a voter may take an older one back, and promise
+    /// anew.
+    pub(crate) fn lease_expired(&self, now: Instant, warrant_life: Duration) -> Option<u8> {
+        let holds = |at: Instant| now < at + warrant_life;
+        let over = |vote: &&Vote| {
+            vote.bound_at.is_some_and(holds) && vote.promise_over && vote.dog_trusted
+        };
+        let voters = self.votes.iter().filter(over).count();
+        (voters >= majority(self.votes.len())).then_some(u8::try_from(voters).unwrap_or(u8::MAX))
+    }
+
+    /// How many are bound.
+    pub(crate) fn bound(&self) -> usize {
+        self.votes.iter().filter(|vote| vote.bound_at.is_some()).count()
+    }
+
+    /// Gives the next order its name.
+    pub(crate) fn order(&mut self, act: PowerAct) -> PowerOrder {
+        self.orders = self.orders.wrapping_add(1);
+        let id = OrderId { target: self.target, case: self.number, number: self.orders };
+        let order = PowerOrder { id, act };
+        self.order = Some((order, false));
+        order
+    }
+
+    /// The open order named `id`, and whether its warrant was pulled.
+    pub(crate) fn open_order(&self, id: OrderId) -> Option<(PowerOrder, bool)> {
+        self.order.filter(|(order, _)| order.id == id)
+    }
+
+    /// The warrant of the open order is spent.
+    pub(crate) fn spend(&mut self) {
+        if let Some((_, pulled)) = &mut self.order {
+            *pulled = true;
+        }
+    }
+
+    /// The open order is reported.
+    pub(crate) fn close_order(&mut self) {
+        self.order = None;
+    }
+}
+
+impl Vote {
+    const fn new(voter: NodeId) -> Self {
+        Self {
+            voter,
+            sounded_at: None,
+            bound_at: None,
+            promise_over: false,
+            dog_trusted: false,
+            declined: None,
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Cases of this fencer: when one is opened, who is asked, what the answers make of it.
+
+use palisade_protocol::ids::{BootId, NodeId, Peer};
+use palisade_protocol::quorum::majority;
+use palisade_protocol::time::{Duration, Instant};
+use palisade_protocol::wire::{Agreed, Body, Condemn, Decline, Declined, Frame, Pardon, Why};
+
+use super::{Effects, FencerCore};
+use crate::case::{Case, Stage};
+use crate::member::Member;
+use crate::news::{Alarm, News, Refused};
+use crate::power::PowerSequence;
+use crate::proof::Evidence;
+
+/// Beats by which each stand-in waits longer than the one ranked before it: the first has asked
+/// twice by then, and its question was lost twice or it is dead.
+const RANK_BEATS: u32 = 3;
+
+impl FencerCore {
+    /// Opens a case against every member that was granted nothing for too long.
+    pub(super) fn suspect(&mut self, now: Instant, effects: &mut Effects) {
+        if now < self.agrees_from {
+            return;
+        }
+        let span = self.config.timing.raw().suspect_after;
+        for place in 0..self.members.len() {
+            let Some(member) = self.members.get_mut(place) else { continue };
+            let Some((boot, granted_at)) = member.serving() else { continue };
+            let silent_for = now.since(granted_at.max(self.ears_since));
+            if silent_for <= span {
+                continue;
+            }
+            let target = member.node();
+            if member.suspected != Some(boot) {
+                member.suspected = Some(boot);
+                effects.tell(News::Suspected { target, silent_for: now.since(granted_at) });
+            }
+            self.open_case(now, (target, boot, Why::Silence), effects);
+        }
+    }
+
+    /// Takes up condemned lives that nobody is at work on: their shooter died, or was this fencer
+    /// before it was restarted.
+    pub(super) fn take_over_unclosed(&mut self, now: Instant, effects: &mut Effects) {
+        if now < self.agrees_from {
+            return;
+        }
+        for place in 0..self.members.len() {
+            let Some(member) = self.members.get(place) else { continue };
+            let idle = member.shooter(now).is_none();
+            let Some(sentence) = member.unclosed().filter(|_| idle).copied() else { continue };
+            self.open_case(now, (sentence.target, sentence.boot, Why::Silence), effects);
+        }
+    }
+
+    /// Opens a case, unless there is one, it cannot be ours, or a brake holds; whether it did.
+    pub(super) fn open_case(
+        &mut self,
+        now: Instant,
+        (target, boot, why): (NodeId, BootId, Why),
+        effects: &mut Effects,
+    ) -> bool {
+        let known = self.cases.iter().any(|case| case.target == target);
+        if known || !self.may_shoot(target) || self.brake(now, (target, boot, why), effects) {
+            return false;
+        }
+        self.case_number = self.case_number.wrapping_add(1);
+        let ask_at = now + self.stagger(now, target);
+        let who = (target, boot, why);
+        let case = Case::new(self.case_number, who, now, ask_at, &self.config.voters);
+        self.cases.push(case).is_ok()
+    }
+
+    pub(super) fn ordered(&mut self, now: Instant, target: NodeId, effects: &mut Effects) {
+        match self.order(now, target, effects) {
+            Ok(()) => effects.tell(News::Ordered { target, why: Why::Operator }),
+            Err(because) => effects.tell(News::OrderRefused { target, because }),
+        }
+    }
+
+    /// A human says that the node is dead: that counts once a majority has condemned it, because
+    /// until then it could be granted another lease.
+    pub(super) fn confirmed(&mut self, now: Instant, target: NodeId, effects: &mut Effects) {
+        self.ordered(now, target, effects);
+        for case in self.cases.iter_mut().filter(|case| case.target == target) {
+            case.confirmed = true;
+        }
+    }
+
+    pub(super) fn agreed(&mut self, voter: NodeId, agreed: Agreed, asked_at: Instant) {
+        let case = self.cases.iter_mut().find(|case| case.is(agreed.target, agreed.boot));
+        if let Some(case) = case {
+            record(case, voter, agreed, asked_at);
+        }
+    }
+
+    pub(super) fn declined(
+        &mut self,
+        now: Instant,
+        voter: NodeId,
+        declined: Declined,
+        effects: &mut Effects,
+    ) {
+        let Declined { target, boot, why } = declined;
+        let Some(case) = self.cases.iter_mut().find(|case| case.is(target, boot)) else { return };
+        if let Some(vote) = case.vote(voter) {
+            vote.declined = Some(why);
+        }
+        if let Decline::Over(kind) = why {
+            self.close(now, (target, boot), Evidence::Reported { by: voter, kind }, effects);
+        }
+    }
+
+    /// Drives every case as far as it goes now.
+    pub(super) fn pursue(&mut self, now: Instant, effects: &mut Effects) {
+        if self.cases.is_empty() {
+            return;
+        }
+        let mut cases = core::mem::take(&mut self.cases);
+        for case in &mut cases {
+            self.drive(now, case, effects);
+        }
+        cases.retain(|case| !self.is_finished(now, case));
+        self.cases = cases;
+    }
+
+    /// Whether this voter's own sentence on a life that speaks again may be taken back: no majority
+    /// can be bound, so no warrant was ever given on it.
+    pub(super) fn may_pardon(&self, frame: &Frame) -> bool {
+        let case = self.cases.iter().find(|case| case.is(frame.src.node, frame.boot));
+        let pardonable = |case: &&Case| {
+            case.why == Why::Silence && case.stage < Stage::Warranted && case.proven.is_none()
+        };
+        case.filter(pardonable).is_some_and(|case| self.no_majority_is_bound(case))
+    }
+
+    /// Takes back what was asked of others, and this voter's own sentence.
+    pub(super) fn pardon(&mut self, now: Instant, frame: &Frame, effects: &mut Effects) {
+        let (target, boot) = (frame.src.node, frame.boot);
+        self.cases.retain(|case| !case.is(target, boot));
+        if let Some(member) = self.member_mut(frame.src) {
+            member.pardon(boot);
+            member.hold = None;
+            member.suspected = None;
+        }
+        self.changed();
+        self.post_to_voters(now, Body::Pardon(Pardon { target, boot }), effects);
+        effects.tell(News::Cleared { target });
+    }
+
+    fn order(
+        &mut self,
+        now: Instant,
+        target: NodeId,
+        effects: &mut Effects,
+    ) -> Result<(), Refused> {
+        let member = self.member(target).ok_or(Refused::Unknown)?;
+        let condemned = member.unclosed().map(|sentence| sentence.boot);
+        let boot = condemned.or(member.peer.boot()).ok_or(Refused::NeverSeen)?;
+        if !self.may_shoot(target) {
+            return Err(Refused::NotFromHere);
+        }
+        let open = self.cases.iter_mut().find(|case| case.is(target, boot));
+        if let Some(case) = open {
+            case.why = Why::Operator;
+            return Ok(());
+        }
+        let opened = self.open_case(now, (target, boot, Why::Operator), effects);
+        opened.then_some(()).ok_or(Refused::TooMany)
+    }
+
+    /// Whether a brake holds this case back; told once.
+    fn brake(
+        &mut self,
+        now: Instant,
+        (target, boot, why): (NodeId, BootId, Why),
+        effects: &mut Effects,
+    ) -> bool {
+        let (loop_max, at_once) = (self.config.fences_per_hour_max, self.config.fences_at_once_max);
+        let others = self.members.iter().filter(|m| m.node() != target);
+        let open = others.filter(|m| m.unclosed().is_some() || self.has_case(m.node())).count();
+        let crowded = open >= usize::from(at_once);
+        let Some(member) = self.member_mut(Peer::member(target)) else { return true };
+        let looping = member.fences(now) >= usize::from(loop_max) && why != Why::Operator;
+        if (looping || crowded) && member.loop_told != Some(boot) {
+            member.loop_told = Some(boot);
+            let alarm =
+                if looping { Alarm::FenceLoop { target } } else { Alarm::TooMany { target } };
+            effects.tell(News::Alarm(alarm));
+        }
+        looping || crowded
+    }
+
+    fn has_case(&self, node: NodeId) -> bool {
+        self.cases.iter().any(|case| case.target == node)
+    }
+
+    /// How long this fencer leaves a case to those ranked before it: one shooter, ranked stand-ins.
+    fn stagger(&self, now: Instant, target: NodeId) -> Duration {
+        let before = |id: &NodeId| *id < self.config.me && *id != target;
+        let rank = self.heard_voters(now).iter().filter(before).count();
+        let rank = u32::try_from(rank).unwrap_or(u32::MAX);
+        self.config.timing.raw().beat.saturating_mul(rank.saturating_mul(RANK_BEATS))
+    }
+
+    fn drive(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
+        self.ask(now, case, effects);
+        let life = self.config.timing.warrant_life();
+        let span = self.config.timing.raw().suspect_after;
+        if case.stage == Stage::Sounding && case.majority_would(now, span) {
+            case.stage = Stage::Binding;
+            case.ask_at = now;
+            self.ask(now, case, effects);
+        }
+        if case.stage == Stage::Binding && case.agreed_until(life).is_some_and(|end| now < end) {
+            self.warranted(now, case, effects);
+        }
+        if case.stage == Stage::Warranted {
+            self.prove_without_power(now, case, effects);
+            self.drive_power(now, case, effects);
+        }
+        self.tell_failed(now, case, effects);
+    }
+
+    /// Asks every voter, this one too, once a beat.
+    fn ask(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
+        if now < case.ask_at {
+            return;
+        }
+        let raw = *self.config.timing.raw();
+        let other = self.member(case.target).and_then(|m| Some((m.shooter(now)?, m.hold?.until)));
+        if let Some((_, until)) = other.filter(|(shooter, _)| *shooter != self.config.me) {
+            case.ask_at = until + self.stagger(now, case.target);
+            return;
+        }
+        case.ask_at = now + raw.beat;
+        self.tell_proof(now, case, effects);
+        if case.is_settled() {
+            return;
+        }
+        let Case { target, boot, why, .. } = *case;
+        let condemn = Condemn { target, boot, why, bind: case.binds_anybody() };
+        self.vote_myself(now, case, &condemn);
+        self.post_to_voters(now, Body::Condemn(condemn), effects);
+    }
+
+    fn vote_myself(&mut self, now: Instant, case: &mut Case, condemn: &Condemn) {
+        let me = self.config.me;
+        match self.opine(now, me, condemn) {
+            Ok(()) => {
+                if condemn.bind {
+                    self.bind(now, me, condemn);
+                }
+                if !condemn.bind || self.is_written() {
+                    let agreement =
+                        self.agreement(now, (condemn.target, condemn.boot), condemn.bind);
+                    record(case, me, agreement, now);
+                }
+            }
+            Err(why) => {
+                if let Some(vote) = case.vote(me) {
+                    vote.declined = Some(why);
+                }
+            }
+        }
+    }
+
+    fn warranted(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
+        case.stage = Stage::Warranted;
+        let votes = u8::try_from(case.bound()).unwrap_or(u8::MAX);
+        effects.tell(News::Warranted { target: case.target, boot: case.boot, votes });
+        let member = self.member(case.target);
+        if member.is_some_and(|member| member.config.has_power_device) {
+            case.power = Some(PowerSequence::new(now));
+        }
+    }
+
+    /// The proofs that need no power device: it left, a human confirmed it, its lease has expired.
+    fn prove_without_power(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
+        if case.proven.is_some() {
+            return;
+        }
+        let life = self.config.timing.warrant_life();
+        let left = self.member(case.target).is_some_and(|member| member.left == Some(case.boot));
+        let evidence = if left {
+            Some(Evidence::Left)
+        } else if case.confirmed {
+            Some(Evidence::Operator)
+        } else {
+            case.lease_expired(now, life).map(|voters| Evidence::LeaseExpired { voters })
+        };
+        if let Some(evidence) = evidence {
+            self.prove(now, case, evidence, effects);
+        }
+    }
+
+    fn no_majority_is_bound(&self, case: &Case) -> bool {
+        let unbound = |decline: Option<Decline>| decline == Some(Decline::StillHeard);
+        let unbound = case.votes.iter().filter(|vote| unbound(vote.declined)).count();
+        let voters = self.config.voters.len();
+        voters.saturating_sub(unbound) < majority(voters)
+    }
+
+    fn tell_failed(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
+        let patience = self.config.timing.raw().promise.saturating_add(FAIL_AFTER);
+        let failed = case.proven.is_none() && now.since(case.opened_at) > patience;
+        if failed && !case.told_failed {
+            case.told_failed = true;
+            effects.tell(News::Failed { target: case.target });
+        }
+    }
+}
+
+/// How long after the promise has ended a case without a proof is told as failed: longer than the
+/// slowest documented power-off of a BMC.
+const FAIL_AFTER: Duration = Duration::from_secs(20);
+
+/// Notes an agreement; what binds outweighs what only would.
+fn record(case: &mut Case, voter: NodeId, agreed: Agreed, asked_at: Instant) {
+    let Some(vote) = case.vote(voter) else { return };
+    vote.declined = None;
+    if agreed.bound {
+        vote.bound_at = vote.bound_at.max(Some(asked_at));
+        vote.promise_over = agreed.promise_over;
+        vote.dog_trusted = agreed.dog_trusted;
+    } else {
+        vote.sounded_at = vote.sounded_at.max(Some(asked_at));
+    }
+}
+
+impl Member {
+    /// The life that this voter grants, and when it last did.
+    fn serving(&self) -> Option<(BootId, Instant)> {
+        let boot = self.peer.boot()?;
+        let serving = self.left != Some(boot) && self.sentence(boot).is_none();
+        Some((boot, self.granted_at.filter(|_| serving)?))
+    }
+}

@@ -1,0 +1,90 @@
+//! Power: which orders a case gives, and the warrant for each.
+
+use palisade_protocol::time::Instant;
+
+use super::{Effects, FencerCore};
+use crate::case::Case;
+use crate::news::{Alarm, News};
+use crate::power::{PowerReport, Shown};
+use crate::warrant::{FenceWarrant, OrderId, PowerAct, Void};
+
+impl FencerCore {
+    /// Leave to send the command of order `id`, which is Off or On: to be pulled right before the
+    /// command leaves.
+    ///
+    /// # Errors
+    /// [`Void`]: the order no longer stands, its warrant was pulled before, the majority's
+    /// agreement has expired, this fencer stood still, or the life is over already.
+    pub fn warrant(&mut self, now: Instant, id: OrderId) -> Result<FenceWarrant, Void> {
+        let life = self.config.timing.warrant_life();
+        let paused = now.since(self.turned_at) > self.config.timing.pause_max();
+        let case = self.cases.iter_mut().find(|case| case.number == id.case);
+        let case = case.ok_or(Void::NoSuchOrder)?;
+        let (order, spent) = case.open_order(id).ok_or(Void::NoSuchOrder)?;
+        match order.act {
+            PowerAct::Read => return Err(Void::NoSuchOrder),
+            PowerAct::Off if case.proven.is_some() => return Err(Void::Over),
+            PowerAct::Off | PowerAct::On => {}
+        }
+        if spent {
+            return Err(Void::Spent);
+        }
+        if paused {
+            return Err(Void::Paused);
+        }
+        let expires_at = case.agreed_until(life).filter(|end| now < *end);
+        let expires_at = expires_at.ok_or(Void::NoMajority)?;
+        case.spend();
+        if let Some(power) = &mut case.power {
+            power.leaves(now, order.act);
+        }
+        Ok(FenceWarrant::new(order, case.boot, expires_at))
+    }
+
+    /// A report on an order that no longer stands is late, and changes nothing.
+    pub(super) fn reported(
+        &mut self,
+        now: Instant,
+        id: OrderId,
+        report: PowerReport,
+        effects: &mut Effects,
+    ) {
+        let spacing = self.config.timing.raw().off_confirm;
+        let mut cases = core::mem::take(&mut self.cases);
+        if let Some(case) = cases.iter_mut().find(|case| case.open_order(id).is_some()) {
+            case.close_order();
+            let shown = case.power.as_mut().map(|power| power.reported(now, report, spacing));
+            self.shown(now, case, shown.unwrap_or(Shown::Nothing), effects);
+        }
+        self.cases = cases;
+    }
+
+    pub(super) fn drive_power(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
+        let may_rise = self.is_noted(case);
+        let on_rest = self.config.timing.raw().on_rest;
+        let Some(power) = &mut case.power else { return };
+        if !self.config.power_on && power.is_resting() {
+            power.stop();
+        }
+        if power.refuses_to_rise(now) {
+            power.stop();
+            effects.tell(News::Alarm(Alarm::StaysOff { target: case.target }));
+        }
+        if let Some(act) = power.next(now, on_rest, may_rise) {
+            let order = case.order(act);
+            let full = effects.orders.push(order).is_err();
+            assert!(!full, "each case has one order open");
+        }
+    }
+
+    fn shown(&mut self, now: Instant, case: &mut Case, shown: Shown, effects: &mut Effects) {
+        match shown {
+            Shown::Nothing => {}
+            Shown::Off(evidence) => {
+                effects.tell(News::OffVerified { target: case.target });
+                self.prove(now, case, evidence, effects);
+            }
+            Shown::On => effects.tell(News::OnVerified { target: case.target }),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Questions of other voters: what this voter would say, and what binds it.
+
+use palisade_protocol::ids::{BootId, NodeId, Peer};
+use palisade_protocol::time::Instant;
+use palisade_protocol::wire::{
+    Agreed, Body, Condemn, Decline, Declined, Fenced, Frame, Pardon, ProofKind,
+};
+
+use super::{Effects, FencerCore, Pending};
+use crate::member::{Hold, Member};
+use crate::news::{Alarm, News};
+
+impl FencerCore {
+    pub(super) fn asked(
+        &mut self,
+        now: Instant,
+        frame: &Frame,
+        condemn: Condemn,
+        effects: &mut Effects,
+    ) {
+        let asker = frame.src.node;
+        match self.opine(now, asker, &condemn) {
+            Err(why) => {
+                let Condemn { target, boot, .. } = condemn;
+                let body = Body::Declined(Declined { target, boot, why });
+                self.post(now, frame.src, Some(frame.as_echo()), body, effects);
+            }
+            Ok(()) if condemn.bind => self.bind_and_answer(now, frame, &condemn, effects),
+            Ok(()) => {
+                let body = Body::Agreed(self.agreement(now, (condemn.target, condemn.boot), false));
+                self.post(now, frame.src, Some(frame.as_echo()), body, effects);
+            }
+        }
+    }
+
+    /// What this voter says to `asker`, without doing anything about it.
+    pub(super) fn opine(
+        &self,
+        now: Instant,
+        asker: NodeId,
+        condemn: &Condemn,
+    ) -> Result<(), Decline> {
+        let member = self.member(condemn.target).ok_or(Decline::UnknownLife)?;
+        if now < self.agrees_from {
+            return Err(Decline::Holding);
+        }
+        if self.disk_failed {
+            return Err(Decline::DiskFailed);
+        }
+        if self.member(asker).is_some_and(Member::is_condemned) {
+            return Err(Decline::AskerCondemned);
+        }
+        let shooter = member.shooter(now);
+        if shooter.is_some_and(|shooter| shooter != asker) {
+            return Err(Decline::OtherShooter);
+        }
+        match member.sentence(condemn.boot).map(|sentence| sentence.closed) {
+            Some(Some(proof)) if shooter.is_none() => Err(Decline::Over(proof)),
+            Some(_) => Ok(()),
+            None => self.opine_on_living(now, member, condemn),
+        }
+    }
+
+    /// Binds this voter to `asker`'s case: from now on it grants that life nothing, and admits no
+    /// later one for the life of a warrant.
+    pub(super) fn bind(&mut self, now: Instant, asker: NodeId, condemn: &Condemn) {
+        let until = now + self.config.timing.raw().warrant;
+        let Some(member) = self.member_mut(Peer::member(condemn.target)) else { return };
+        member.hold = Some(Hold { shooter: asker, until });
+        if member.condemn(condemn.boot) {
+            self.changed();
+        }
+    }
+
+    /// This voter's agreement as it stands now.
+    pub(super) fn agreement(
+        &self,
+        now: Instant,
+        (target, boot): (NodeId, BootId),
+        bound: bool,
+    ) -> Agreed {
+        let member = self.member(target);
+        Agreed {
+            target,
+            boot,
+            bound,
+            promise_over: member.is_some_and(|member| self.promise_over(now, member)),
+            dog_trusted: member.is_some_and(|member| member.dog_trusted(boot)),
+        }
+    }
+
+    pub(super) fn durable(&mut self, now: Instant, version: u32, effects: &mut Effects) {
+        self.written = version;
+        self.disk_failed = false;
+        for case in &mut self.cases {
+            case.ask_at = case.ask_at.min(now);
+        }
+        let waited = core::mem::take(&mut self.pending);
+        for pending in waited {
+            if pending.version > version {
+                self.wait_for_disk(pending);
+            } else {
+                self.answer_pending(now, &pending, effects);
+            }
+        }
+    }
+
+    pub(super) fn durable_failed(&mut self, version: u32, effects: &mut Effects) {
+        if version == self.version {
+            self.pending.clear();
+            self.disk_failed = true;
+            effects.tell(News::Alarm(Alarm::DiskFailed));
+        }
+    }
+
+    pub(super) fn pardoned(&mut self, asker: NodeId, pardon: Pardon) {
+        let mine = self.cases.iter().any(|case| case.is(pardon.target, pardon.boot));
+        let Some(member) = self.member_mut(Peer::member(pardon.target)) else { return };
+        let for_asker = member.hold.is_some_and(|hold| hold.shooter == asker);
+        if for_asker && !mine && member.pardon(pardon.boot) {
+            member.hold = None;
+            self.changed();
+            self.pending
+                .retain(|pending| (pending.target, pending.boot) != (pardon.target, pardon.boot));
+        }
+    }
+
+    /// Whether every condemnation of this voter is on its disk.
+    pub(super) const fn is_written(&self) -> bool {
+        !self.dirty && self.written == self.version
+    }
+
+    fn opine_on_living(
+        &self,
+        now: Instant,
+        member: &Member,
+        condemn: &Condemn,
+    ) -> Result<(), Decline> {
+        let span = self.config.timing.raw().suspect_after;
+        let heard = member.heard_within(now, span);
+        if heard && member.peer.boot() != Some(condemn.boot) {
+            return Err(Decline::UnknownLife);
+        }
+        let listened = now.since(self.ears_since) > span;
+        if !condemn.why.is_order() && (heard || !listened) {
+            return Err(Decline::StillHeard);
+        }
+        Ok(())
+    }
+
+    fn promise_over(&self, now: Instant, member: &Member) -> bool {
+        let last = member.granted_ever.unwrap_or(self.started_at);
+        now >= last + self.config.timing.raw().promise
+    }
+
+    fn bind_and_answer(
+        &mut self,
+        now: Instant,
+        frame: &Frame,
+        condemn: &Condemn,
+        effects: &mut Effects,
+    ) {
+        self.bind(now, frame.src.node, condemn);
+        let pending = Pending {
+            asker: frame.src.node,
+            echo: frame.as_echo(),
+            target: condemn.target,
+            boot: condemn.boot,
+            version: self.version,
+        };
+        if self.is_written() {
+            self.answer_pending(now, &pending, effects);
+        } else {
+            self.wait_for_disk(pending);
+        }
+    }
+
+    /// One answer waits for each asker and target: a later question replaces an earlier one.
+    fn wait_for_disk(&mut self, pending: Pending) {
+        self.pending.retain(|old| (old.asker, old.target) != (pending.asker, pending.target));
+        let full = self.pending.push(pending).is_err();
+        assert!(!full, "the answers that wait are bounded by voters and cases");
+    }
+
+    fn answer_pending(&mut self, now: Instant, pending: &Pending, effects: &mut Effects) {
+        let Pending { asker, echo, target, boot, .. } = *pending;
+        let sentence = self.member(target).and_then(|member| member.sentence(boot));
+        let Some(sentence) = sentence else { return };
+        let reborn = sentence.closed == Some(ProofKind::Reborn);
+        let body = Body::Agreed(self.agreement(now, (target, boot), true));
+        self.post(now, Peer::voter(asker), Some(echo), body, effects);
+        if reborn {
+            let body = Body::Fenced(Fenced { target, boot, proof: ProofKind::Reborn });
+            self.post(now, Peer::voter(asker), None, body, effects);
+        }
+    }
+}
