@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use x25519_dalek::{PublicKey as DalekPublic, StaticSecret};
 use zeroize::Zeroize;
 
-use crate::ids::{ClusterTag, Peer};
+use crate::ids::{ClusterTag, Peer, Seq};
 
 /// Bytes of an X25519 key, private or public. [RFC 7748 §5]
 pub const KEY_LEN: usize = 32;
@@ -82,7 +82,7 @@ pub struct KeyRing {
     mine: Generation,
     current: PairKey,
     next: Option<PairKey>,
-    speaks: Generation,
+    heard: Option<Generation>,
 }
 
 impl KeyRing {
@@ -99,18 +99,19 @@ impl KeyRing {
     ) -> Result<Self, WeakKey> {
         let pair = |public| PairKey::derive(cluster, (me, private), (peer, public));
         let next = next.map(pair).transpose()?;
-        Ok(Self { mine, current: pair(current)?, next, speaks: Generation::Current })
+        Ok(Self { mine, current: pair(current)?, next, heard: None })
     }
 
-    /// The byte that tells the receiver which keys made a frame to it: bit 0 the sender's
-    /// generation, bit 1 the receiver's.
-    pub(crate) fn key_id(&self) -> u8 {
-        u8::from(self.mine == Generation::Next) | (u8::from(self.speaks == Generation::Next) << 1)
+    /// The byte that tells the receiver which keys made the frame numbered `seq` to it: bit 0 the
+    /// sender's generation, bit 1 the receiver's.
+    pub(crate) fn key_id(&self, seq: Seq) -> u8 {
+        let theirs = self.speaks(seq);
+        u8::from(self.mine == Generation::Next) | (u8::from(theirs == Generation::Next) << 1)
     }
 
     /// The tag over `bytes` under the key of [`Self::key_id`].
-    pub(crate) fn tag(&self, bytes: &[u8]) -> [u8; TAG_LEN] {
-        self.of(self.speaks).unwrap_or(&self.current).tag(bytes)
+    pub(crate) fn tag(&self, seq: Seq, bytes: &[u8]) -> [u8; TAG_LEN] {
+        self.of(self.speaks(seq)).unwrap_or(&self.current).tag(bytes)
     }
 
     /// Whether `tag` proves that the peer wrote `bytes` with the keys that `key_id` names.
@@ -122,9 +123,19 @@ impl KeyRing {
         let known =
             mine == self.mine && self.of(theirs).is_some_and(|key| key.verifies(bytes, tag));
         if known {
-            self.speaks = self.speaks.max(theirs);
+            self.heard = self.heard.max(Some(theirs));
         }
         known
+    }
+
+    /// Which of the peer's keys the frame numbered `seq` is for: the newest it was heard with.
+    ///
+    /// A peer not heard yet may have either, so both take turns: two processes that both start with
+    /// their next keys would otherwise refuse each other for ever.
+    fn speaks(&self, seq: Seq) -> Generation {
+        let next_in_turn = self.next.is_some() && seq.0.is_multiple_of(2);
+        let in_turn = if next_in_turn { Generation::Next } else { Generation::Current };
+        self.heard.unwrap_or(in_turn)
     }
 
     fn of(&self, generation: Generation) -> Option<&PairKey> {
@@ -139,7 +150,7 @@ impl fmt::Debug for KeyRing {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("KeyRing")
             .field("mine", &self.mine)
-            .field("speaks", &self.speaks)
+            .field("heard", &self.heard)
             .finish_non_exhaustive()
     }
 }

@@ -64,6 +64,7 @@ pub struct PeerState {
 struct Known {
     boot: BootId,
     start: Start,
+    since: Instant,
     window: Window,
     newest: Seq,
     heard_at: Instant,
@@ -139,8 +140,9 @@ impl PeerState {
 
     /// Judges an authentic frame from this peer to the process started as `me`.
     ///
-    /// A frame is of now if it echoes one sent within `echo_max`. A frame of a process other than
-    /// the known one changes nothing until [`Self::adopt`].
+    /// A frame is of now if it echoes one sent within `echo_max`; a frame of a process other than
+    /// the known one, only if that one was sent after the known one was adopted, so that no
+    /// straggler brings a replaced process back. It changes nothing until [`Self::adopt`].
     pub fn receive(
         &mut self,
         now: Instant,
@@ -153,7 +155,8 @@ impl PeerState {
         let proof = echoed_at.filter(|at| now.since(*at) <= echo_max);
         match &mut self.known {
             Some(known) if (known.boot, known.start) == (frame.boot, frame.start) => {
-                if !self.heard.count(now, frame, &mut known.window) {
+                self.heard.count(now, frame, proof.is_some());
+                if !known.window.insert(frame.seq) {
                     return Arrival::Copy;
                 }
                 let Some(echoed_at) = proof else { return Arrival::Unproven };
@@ -166,6 +169,9 @@ impl PeerState {
                 if let Some(retired) = self.retired.filter(|old| old.is(frame)) {
                     let outlived = echoed_at > retired.at;
                     return if outlived { Arrival::Twin } else { Arrival::Copy };
+                }
+                if known.as_ref().is_some_and(|known| echoed_at <= known.since) {
+                    return Arrival::Unproven;
                 }
                 let same_boot = known.as_ref().is_some_and(|known| known.boot == frame.boot);
                 let origin = if same_boot { Origin::NewStart } else { Origin::NewBoot };
@@ -183,6 +189,7 @@ impl PeerState {
         self.known = Some(Known {
             boot: frame.boot,
             start: frame.start,
+            since: now,
             window,
             newest: frame.seq,
             heard_at: now,

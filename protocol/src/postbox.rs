@@ -82,7 +82,7 @@ impl Postbox {
         let keys = self.peers.iter().find(|(peer, _)| *peer == post.dst).map(|(_, keys)| keys);
         assert!(keys.is_some(), "a core writes to configured peers only");
         let Some(keys) = keys else { return 0 };
-        let prelude = self.prelude(post, link, keys.key_id(), body_len).to_bytes();
+        let prelude = self.prelude(post, link, keys.key_id(post.seq), body_len).to_bytes();
         let signed_len = PRELUDE_LEN.saturating_add(body_len);
         let (signed, room) = into.split_at_mut(signed_len);
         copy(&prelude, signed);
@@ -90,7 +90,7 @@ impl Postbox {
             body.get(..body_len).unwrap_or_default(),
             signed.get_mut(PRELUDE_LEN..).unwrap_or_default(),
         );
-        copy(&keys.tag(signed), room);
+        copy(&keys.tag(post.seq, signed), room);
         signed_len.saturating_add(TAG_LEN)
     }
 

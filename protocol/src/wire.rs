@@ -71,7 +71,7 @@ pub enum Body {
     Fenced(Fenced),
     /// Voter to voter: noted.
     FencedAck(FencedAck),
-    /// Voter to voter: I never had a majority; forget what you agreed to for me.
+    /// Voter to voter: I am done with that life.
     Pardon(Pardon),
     /// Written by a version that this build cannot read; the prelude stands all the same.
     Unreadable(Kind),

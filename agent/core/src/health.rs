@@ -8,7 +8,7 @@ use palisade_protocol::wire::Verdict;
 /// How long after its own deadline a probe is given up for lost: the probing thread itself hangs.
 const PROBE_LOST_AFTER: Duration = Duration::from_secs(1);
 
-/// How often a service not yet known is asked, however rarely a known one is.
+/// How often a service that was never up here is asked, however rarely one that was.
 const FIRST_EVERY: Duration = Duration::from_secs(1);
 
 /// What the service answered, as its profile reads it.
@@ -68,12 +68,14 @@ pub struct CheckConfig {
 ///
 /// ```text
 ///             Running                 Starting, Stopping, Silent
-///   Unknown ----------> Up <------------------------------> Grace
+///   Unknown ----------> Up <------------------------------> Grace <-- armed while it runs
 ///      |                 |  Failed                            | Failed, deadline,
 ///      | Starting        v                                    v more misses than tolerated
 ///      +--> Grace       Down (until disarmed) <---------------+
 /// ```
-/// `Unknown` never becomes `Down`: a node that has not served yet has nothing to hand over.
+/// `Unknown` never becomes `Down`: a node that has not served yet has nothing to hand over. A check
+/// armed later is armed because the service is being started: until it answers for itself, or its
+/// start deadline passes, nothing it says is a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Health {
     config: CheckConfig,
@@ -85,9 +87,10 @@ pub struct Health {
     ask_next: Instant,
 }
 
-/// Which of the two phases with a deadline of its own a service is in.
+/// Which of the phases with a deadline of its own a service is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
+    Armed,
     Starting,
     Stopping,
 }
@@ -116,10 +119,12 @@ impl Health {
         self.armed
     }
 
-    /// From now on the check counts, and starts from knowing nothing.
+    /// From now on the check counts: the service is being started here.
     pub const fn arm(&mut self, now: Instant) {
         if !self.armed {
             *self = Self::new(CheckConfig { armed: true, ..self.config }, now);
+            self.verdict = Verdict::Grace;
+            self.grace = Some((Phase::Armed, now));
         }
     }
 
@@ -146,10 +151,8 @@ impl Health {
         }
         self.asked_at = None;
         self.judge(now, answer);
-        let every = match self.verdict {
-            Verdict::Unknown => self.config.every.min(FIRST_EVERY),
-            Verdict::Idle | Verdict::Up | Verdict::Grace | Verdict::Down => self.config.every,
-        };
+        let awaited = self.verdict == Verdict::Unknown || self.is_expected();
+        let every = if awaited { self.config.every.min(FIRST_EVERY) } else { self.config.every };
         self.ask_next = now.max(asked_at + every);
     }
 
@@ -172,12 +175,18 @@ impl Health {
 
     fn judge(&mut self, now: Instant, answer: Answer) {
         match answer {
+            Answer::Failed(_) | Answer::Silent if self.is_expected() => {}
             Answer::Running | Answer::Maintenance | Answer::FirstRun => self.recover(),
             Answer::Starting => self.phase(now, Phase::Starting),
             Answer::Stopping => self.phase(now, Phase::Stopping),
             Answer::Failed(_) => self.fail(),
             Answer::Silent => self.miss(),
         }
+    }
+
+    /// Whether the service was promised and has not answered for itself yet.
+    fn is_expected(&self) -> bool {
+        self.grace.is_some_and(|(phase, _)| phase == Phase::Armed)
     }
 
     fn recover(&mut self) {
@@ -190,9 +199,8 @@ impl Health {
 
     fn phase(&mut self, now: Instant, phase: Phase) {
         self.misses = 0;
-        if self.grace.is_none_or(|(current, _)| current != phase) {
-            self.grace = Some((phase, now));
-        }
+        let since = self.grace.filter(|(current, _)| current.continues_as(phase));
+        self.grace = Some((phase, since.map_or(now, |(_, since)| since)));
         if self.verdict != Verdict::Down {
             self.verdict = Verdict::Grace;
         }
@@ -220,9 +228,16 @@ impl Health {
 
     fn grace_ends(&self) -> Option<Instant> {
         self.grace.map(|(phase, since)| match phase {
-            Phase::Starting => since + self.config.start_deadline,
+            Phase::Armed | Phase::Starting => since + self.config.start_deadline,
             Phase::Stopping => since + self.config.stop_deadline,
         })
+    }
+}
+
+impl Phase {
+    /// Whether the deadline of `next` goes on from this phase.
+    fn continues_as(self, next: Self) -> bool {
+        self == next || (self == Self::Armed && next == Self::Starting)
     }
 }
 

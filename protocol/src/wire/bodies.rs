@@ -36,7 +36,7 @@ impl Kind {
     pub const FENCED: Self = Self(12);
     /// Voter to voter: noted.
     pub const FENCED_ACK: Self = Self(13);
-    /// Voter to voter: I never had a majority; forget what you agreed to for me.
+    /// Voter to voter: I am done with that life.
     pub const PARDON: Self = Self(14);
 }
 
@@ -279,7 +279,8 @@ pub struct FencedAck {
     pub boot: BootId,
 }
 
-/// I asked you to condemn that life, no majority agreed, and I ask no more.
+/// I asked you to condemn that life and am done with it: hold its next life back no longer, and if
+/// it is not proven over, forget its condemnation, because no majority shared it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pardon {
     /// The node.

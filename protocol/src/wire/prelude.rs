@@ -63,11 +63,11 @@ impl Prelude {
         let [src, dst] = from.take()?;
         let boot = BootId(u64::from_le_bytes(from.take()?));
         let start = u32::from_le_bytes(from.take()?);
-        let seq = Seq(u32::from_le_bytes(from.take()?));
+        let seq = u32::from_le_bytes(from.take()?);
         let echo_start = u32::from_le_bytes(from.take()?);
         let echo_seq = u32::from_le_bytes(from.take()?);
         let [body_len] = from.take()?;
-        let whole = from.0.is_empty() && start != 0;
+        let whole = from.0.is_empty() && start != 0 && seq != 0;
         whole.then_some(Self {
             version,
             kind: Kind(kind),
@@ -78,18 +78,18 @@ impl Prelude {
             dst: Peer::from_byte(dst)?,
             boot,
             start: Start::new(start),
-            seq,
+            seq: Seq(seq),
             echo: echo(echo_start, echo_seq)?,
             body_len,
         })
     }
 }
 
-/// An echo has a start; "none" is all zero and has one spelling.
+/// An echo has a start and a number, neither of them zero; "none" is all zero.
 fn echo(start: u32, seq: u32) -> Option<Option<Echo>> {
     match (start, seq) {
         (0, 0) => Some(None),
-        (0, _) => None,
+        (0, _) | (_, 0) => None,
         (start, seq) => Some(Some(Echo { start: Start::new(start), seq: Seq(seq) })),
     }
 }

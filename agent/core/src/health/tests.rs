@@ -10,7 +10,7 @@ const CHECK: CheckConfig = CheckConfig {
 };
 
 fn s(seconds: u64) -> Instant {
-    Instant::from_millis(seconds * 1_000)
+    Instant::BOOT + Duration::from_secs(seconds)
 }
 
 /// A service that is asked at each second given and answers at once.
@@ -118,6 +118,30 @@ fn a_disarmed_check_withholds_nothing_and_asks_nothing() {
     assert!(!health.ask(s(1)));
     assert_eq!(health.next_deadline(), None);
     health.arm(s(2));
-    assert_eq!(health.verdict(), Verdict::Unknown);
     assert!(health.ask(s(2)));
+}
+
+#[test]
+fn a_service_being_started_may_refuse_until_its_start_deadline() {
+    let mut health = Health::new(CheckConfig { armed: false, ..CHECK }, s(0));
+    health.arm(s(10));
+    for at in [10, 20, 309] {
+        assert!(health.ask(s(at)));
+        health.answered(s(at), s(at), Answer::Failed(FailKind::Refused));
+        health.tick(s(at));
+        assert_eq!(health.verdict(), Verdict::Grace, "at {at} s");
+    }
+    health.tick(s(310));
+    assert_eq!(health.verdict(), Verdict::Down);
+}
+
+#[test]
+fn a_service_once_up_is_expected_no_longer() {
+    let mut health = Health::new(CheckConfig { armed: false, ..CHECK }, s(0));
+    health.arm(s(10));
+    for (at, answer) in [(10, Answer::Running), (25, Answer::Failed(FailKind::Refused))] {
+        assert!(health.ask(s(at)));
+        health.answered(s(at), s(at), answer);
+    }
+    assert_eq!(health.verdict(), Verdict::Down);
 }

@@ -120,7 +120,13 @@ impl FencerCore {
         for case in &mut cases {
             self.drive(now, case, effects);
         }
-        cases.retain(|case| !self.is_finished(now, case));
+        cases.retain(|case| {
+            let finished = self.is_finished(now, case);
+            if finished {
+                self.release(now, (case.target, case.boot), effects);
+            }
+            !finished
+        });
         self.cases = cases;
     }
 
@@ -140,12 +146,22 @@ impl FencerCore {
         self.cases.retain(|case| !case.is(target, boot));
         if let Some(member) = self.member_mut(frame.src) {
             member.pardon(boot);
-            member.hold = None;
             member.suspected = None;
         }
         self.changed();
-        self.post_to_voters(now, Body::Pardon(Pardon { target, boot }), effects);
+        self.release(now, (target, boot), effects);
         effects.tell(News::Cleared { target });
+    }
+
+    /// Nobody is held back any longer for a case of this fencer. What is lost of it lapses by
+    /// itself, a warrant's life later.
+    fn release(&mut self, now: Instant, (target, boot): (NodeId, BootId), effects: &mut Effects) {
+        let me = self.config.me;
+        let member = self.member_mut(Peer::member(target));
+        if let Some(member) = member.filter(|m| m.hold.is_some_and(|hold| hold.shooter == me)) {
+            member.hold = None;
+        }
+        self.post_to_voters(now, Body::Pardon(Pardon { target, boot }), effects);
     }
 
     fn order(

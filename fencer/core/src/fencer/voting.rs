@@ -113,12 +113,16 @@ impl FencerCore {
         }
     }
 
+    /// The asker is done with a life: it no longer holds the next one back, and a sentence that no
+    /// majority shared is forgotten.
     pub(super) fn pardoned(&mut self, asker: NodeId, pardon: Pardon) {
         let mine = self.cases.iter().any(|case| case.is(pardon.target, pardon.boot));
         let Some(member) = self.member_mut(Peer::member(pardon.target)) else { return };
-        let for_asker = member.hold.is_some_and(|hold| hold.shooter == asker);
-        if for_asker && !mine && member.pardon(pardon.boot) {
-            member.hold = None;
+        if mine || member.hold.is_none_or(|hold| hold.shooter != asker) {
+            return;
+        }
+        member.hold = None;
+        if member.pardon(pardon.boot) {
             self.changed();
             self.pending
                 .retain(|pending| (pending.target, pending.boot) != (pardon.target, pardon.boot));
