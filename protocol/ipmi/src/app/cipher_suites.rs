@@ -1,0 +1,111 @@
+//! Get Channel Cipher Suites, asked in chunks of 16 bytes. [IPMI2 §22.15]
+//!
+//! Our client skips it: BMCs lie here, or never answer.
+
+use ipmi_rs_core::connection::{IpmiCommand, Message, NetFn};
+
+use crate::malformed::Malformed;
+use crate::suite::Suite;
+use crate::wire::Reader;
+
+/// How many bytes of the list one reply carries at most.
+pub const CIPHER_LIST_CHUNK: usize = 16;
+
+const STANDARD_RECORD: u8 = 0xC0;
+const INTEGRITY_TAG: u8 = 0x40;
+const CONFIDENTIALITY_TAG: u8 = 0x80;
+const BY_SUITE: u8 = 0x80;
+
+/// The command: network function application, command 0x54.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GetCipherSuites {
+    /// Channel number, 0x0E this one.
+    pub channel: u8,
+    /// Payload type that the question is about; 0 IPMI.
+    pub payload_type: u8,
+    /// List by suite, not by algorithm.
+    pub by_suite: bool,
+    /// Which chunk of the list, 0 to 63.
+    pub index: u8,
+}
+
+/// The reply: channel and up to [`CIPHER_LIST_CHUNK`] bytes of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CipherSuiteChunk {
+    /// The real channel number.
+    pub channel: u8,
+    /// A part of the list; shorter than a whole chunk: the last.
+    pub records: Vec<u8>,
+}
+
+/// The whole list of records for `suites`.
+pub fn cipher_suite_records(suites: &[Suite]) -> Vec<u8> {
+    suites.iter().flat_map(|suite| record(*suite)).collect()
+}
+
+impl GetCipherSuites {
+    /// The command byte.
+    pub const COMMAND: u8 = 0x54;
+
+    /// Parses the request's data.
+    ///
+    /// # Errors
+    /// [`Malformed`] unless it is three bytes.
+    pub fn parse_request(data: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new("get channel cipher suites", data);
+        let [channel, payload_type, index] = reader.array()?;
+        reader.end()?;
+        Ok(Self {
+            channel: channel & 0x0F,
+            payload_type: payload_type & 0x3F,
+            by_suite: index & BY_SUITE != 0,
+            index: index & 0x3F,
+        })
+    }
+}
+
+impl CipherSuiteChunk {
+    /// The chunk of `list` that `request` asks for, on `channel`.
+    pub fn of(list: &[u8], request: GetCipherSuites, channel: u8) -> Self {
+        let from = usize::from(request.index).saturating_mul(CIPHER_LIST_CHUNK).min(list.len());
+        let to = from.saturating_add(CIPHER_LIST_CHUNK).min(list.len());
+        Self { channel, records: list.get(from..to).unwrap_or_default().to_vec() }
+    }
+
+    /// The reply's data, behind the completion code.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = vec![self.channel];
+        out.extend(&self.records);
+        out
+    }
+}
+
+impl From<GetCipherSuites> for Message {
+    fn from(command: GetCipherSuites) -> Self {
+        let index = command.index & 0x3F | u8::from(command.by_suite) << 7;
+        let data = vec![command.channel & 0x0F, command.payload_type & 0x3F, index];
+        Self::new_request(NetFn::App, GetCipherSuites::COMMAND, data)
+    }
+}
+
+impl IpmiCommand for GetCipherSuites {
+    type Output = CipherSuiteChunk;
+    type Error = Malformed;
+
+    fn parse_success_response(data: &[u8]) -> Result<CipherSuiteChunk, Malformed> {
+        let mut reader = Reader::new("cipher suites", data);
+        let channel = reader.u8()?;
+        Ok(CipherSuiteChunk { channel, records: reader.rest().to_vec() })
+    }
+}
+
+fn record(suite: Suite) -> [u8; 5] {
+    let algorithms = suite.algorithms();
+    [
+        STANDARD_RECORD,
+        suite.id(),
+        algorithms.authentication,
+        INTEGRITY_TAG | algorithms.integrity,
+        CONFIDENTIALITY_TAG | algorithms.confidentiality,
+    ]
+}

@@ -1,0 +1,353 @@
+//! Getting into a BMC: up to three handshakes alive, the first to finish wins.
+//!
+//! A lost or slow packet costs one pause: no message is sent twice, a new handshake starts instead,
+//! and the older ones may still win. Pauses double, or a slow BMC would never be let finish.
+
+use palisade_protocol::time::{Duration, Instant};
+
+use super::attempt::{Attempt, SetupReply, Turn};
+use super::error::{ClientError, FoundBy, PrivilegeEvidence, Step, SuiteRefusal};
+use super::login::Login;
+use super::session::Session;
+use super::{BACKOFF_MIN, doubled, pause_of};
+use crate::entropy::Entropy;
+use crate::suite::Suite;
+use crate::wire::{RmcpStatus, SessionPacket};
+
+/// How many handshakes may be alive at once. BMCs have four slots at least. [IPMI2 §6.12.4]
+pub const ATTEMPTS_MAX: usize = 3;
+
+/// First pause when the BMC has no slot free; doubles up to [`SLOT_PAUSE_MAX`].
+const SLOT_PAUSE_MIN: Duration = Duration::from_secs(1);
+const SLOT_PAUSE_MAX: Duration = Duration::from_secs(3);
+
+/// The login before a session stands.
+#[derive(Debug)]
+pub(super) struct Opening {
+    began: Instant,
+    by: Instant,
+    attempts: Vec<Attempt>,
+    next_at: Instant,
+    pause: Duration,
+    slot_pause: Duration,
+    /// Which of the login's suites the next attempt asks for.
+    suite: usize,
+    /// The furthest step that was ever reached.
+    furthest: Step,
+    sent: u32,
+    ignored: u32,
+    suite_refusals: Vec<SuiteRefusal>,
+    no_slots: Option<(RmcpStatus, u32)>,
+    refused: Option<(Step, RmcpStatus)>,
+}
+
+/// What a datagram led to.
+#[derive(Debug)]
+pub(super) enum Progress {
+    Ignored,
+    Send(Vec<Vec<u8>>),
+    Opened { session: Box<Session>, farewells: Vec<Vec<u8>> },
+    Failed { error: ClientError, farewells: Vec<Vec<u8>> },
+}
+
+impl Opening {
+    pub(super) const fn new(now: Instant, by: Instant) -> Self {
+        Self {
+            began: now,
+            by,
+            attempts: Vec::new(),
+            next_at: now,
+            pause: BACKOFF_MIN,
+            slot_pause: SLOT_PAUSE_MIN,
+            suite: 0,
+            furthest: Step::OpenSession,
+            sent: 0,
+            ignored: 0,
+            suite_refusals: Vec::new(),
+            no_slots: None,
+            refused: None,
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Instant {
+        self.next_at.min(self.by)
+    }
+
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        now >= self.by
+    }
+
+    pub(super) const fn step(&self) -> Step {
+        self.furthest
+    }
+
+    pub(super) const fn ignored(&mut self) {
+        self.ignored = self.ignored.saturating_add(1);
+    }
+
+    /// Why nothing stands although the time is up.
+    pub(super) fn why_late(&self, now: Instant, port_refusals: u32) -> ClientError {
+        let waited = now.since(self.began);
+        if let Some((status, times)) = self.no_slots {
+            return ClientError::NoSlots { status, times, waited };
+        }
+        if let Some((step, status)) = self.refused {
+            return ClientError::HandshakeRefused { step, status };
+        }
+        let step = self.furthest;
+        if self.sent == 0 {
+            return ClientError::TooLate { step };
+        }
+        if port_refusals > 0 {
+            return ClientError::PortRefused { step, times: port_refusals };
+        }
+        ClientError::Silent { step, waited, sent: self.sent, ignored: self.ignored }
+    }
+
+    /// Starts another handshake if one is due; the oldest makes room.
+    pub(super) fn tick(
+        &mut self,
+        now: Instant,
+        login: &Login,
+        entropy: &mut Entropy,
+    ) -> Vec<Vec<u8>> {
+        if now < self.next_at {
+            return Vec::new();
+        }
+        self.next_at = now + self.pause;
+        self.pause = doubled(self.pause);
+        self.begin(now, login, entropy)
+    }
+
+    pub(super) fn heard(
+        &mut self,
+        now: Instant,
+        packet: &SessionPacket<'_>,
+        login: &Login,
+        entropy: &mut Entropy,
+    ) -> Progress {
+        let Some(reply) = SetupReply::parse(packet) else { return Progress::Ignored };
+        let Some(index) = self.attempts.iter().position(|attempt| attempt.is_for(&reply)) else {
+            return Progress::Ignored;
+        };
+        let mut attempt = self.attempts.remove(index);
+        let round_trip = now.since(attempt.sent_at);
+        match attempt.hear(now, reply, login, entropy) {
+            Turn::Next(datagram) => self.went_on(now, round_trip, attempt, datagram),
+            Turn::Stands { bmc_id, keys } => {
+                let farewells = self.farewells_of_all(entropy);
+                let session = Session::new(attempt.console_id, bmc_id, keys, self.by, round_trip);
+                Progress::Opened { session: Box::new(session), farewells }
+            }
+            Turn::Refused(step, status) => {
+                self.refused(now, attempt.suite, (step, status), login, entropy)
+            }
+            Turn::OtherAlgorithms(answered) => {
+                let refusal = SuiteRefusal::Answered(attempt.suite, answered);
+                self.suite_refused(now, attempt.suite, refusal, login, entropy)
+            }
+            Turn::OtherPassword { farewell } => {
+                let error =
+                    ClientError::WrongPassword { suite: attempt.suite, found_by: FoundBy::Console };
+                Progress::Failed { error, farewells: vec![farewell] }
+            }
+            Turn::OtherBmcKey => failed(ClientError::WrongBmcKey { suite: attempt.suite }),
+            Turn::Ignored => {
+                self.attempts.insert(index, attempt);
+                Progress::Ignored
+            }
+        }
+    }
+
+    /// Gives back every slot that an attempt may hold.
+    pub(super) fn farewells(mut self, entropy: &mut Entropy) -> Vec<Vec<u8>> {
+        self.farewells_of_all(entropy)
+    }
+
+    fn farewells_of_all(&mut self, entropy: &mut Entropy) -> Vec<Vec<u8>> {
+        let attempts = std::mem::take(&mut self.attempts);
+        attempts.iter().filter_map(|attempt| attempt.farewell(entropy)).collect()
+    }
+
+    fn begin(&mut self, now: Instant, login: &Login, entropy: &mut Entropy) -> Vec<Vec<u8>> {
+        let suite = login.suite(self.suite).or(login.suite(0));
+        let Some(suite) = suite else { return Vec::new() };
+        let mut datagrams = Vec::new();
+        if self.attempts.len() >= ATTEMPTS_MAX {
+            datagrams.extend(self.attempts.remove(0).farewell(entropy));
+        }
+        let (attempt, datagram) = Attempt::begin(now, suite, login, entropy);
+        self.attempts.push(attempt);
+        self.sent = self.sent.saturating_add(1);
+        datagrams.push(datagram);
+        datagrams
+    }
+
+    /// The BMC is alive: no new handshake before it had time for the next step of this one.
+    fn went_on(
+        &mut self,
+        now: Instant,
+        round_trip: Duration,
+        attempt: Attempt,
+        datagram: Vec<u8>,
+    ) -> Progress {
+        self.next_at = self.next_at.max(now + self.pause.max(pause_of(round_trip)));
+        self.sent = self.sent.saturating_add(1);
+        self.furthest = further(self.furthest, attempt.step());
+        self.attempts.push(attempt);
+        Progress::Send(vec![datagram])
+    }
+
+    fn refused(
+        &mut self,
+        now: Instant,
+        suite: Suite,
+        (step, status): (Step, RmcpStatus),
+        login: &Login,
+        entropy: &mut Entropy,
+    ) -> Progress {
+        let asked = login.privilege();
+        match Refusal::of(step, status) {
+            Refusal::Slots => self.no_slots(now, suite, status, login, entropy),
+            Refusal::Suite => {
+                let refusal = SuiteRefusal::Status(suite, status);
+                self.suite_refused(now, suite, refusal, login, entropy)
+            }
+            Refusal::User => failed(ClientError::NoSuchUser { status }),
+            Refusal::Role => {
+                let evidence = PrivilegeEvidence::Status(status);
+                failed(ClientError::PrivilegeRefused { asked, evidence })
+            }
+            Refusal::Password => {
+                failed(ClientError::WrongPassword { suite, found_by: FoundBy::Bmc })
+            }
+            Refusal::Other => {
+                self.refused = Some((step, status));
+                Progress::Send(Vec::new())
+            }
+        }
+    }
+
+    /// Some BMCs say "no resources" to a suite that they have disabled: try the next suite at once,
+    /// and all of them again after a pause.
+    fn no_slots(
+        &mut self,
+        now: Instant,
+        suite: Suite,
+        status: RmcpStatus,
+        login: &Login,
+        entropy: &mut Entropy,
+    ) -> Progress {
+        let times = self.no_slots.map_or(0, |(_, times)| times);
+        self.no_slots = Some((status, times.saturating_add(1)));
+        self.suite_refusals.push(SuiteRefusal::Status(suite, status));
+        if self.turn_to_next(suite, login) {
+            return Progress::Send(self.begin(now, login, entropy));
+        }
+        self.rest_for_slots(now);
+        Progress::Send(Vec::new())
+    }
+
+    fn suite_refused(
+        &mut self,
+        now: Instant,
+        suite: Suite,
+        refusal: SuiteRefusal,
+        login: &Login,
+        entropy: &mut Entropy,
+    ) -> Progress {
+        self.suite_refusals.push(refusal);
+        if self.turn_to_next(suite, login) {
+            return Progress::Send(self.begin(now, login, entropy));
+        }
+        if login.suite(self.suite) != Some(suite) {
+            return Progress::Send(Vec::new());
+        }
+        if self.suite_refusals.iter().any(SuiteRefusal::is_about_slots) {
+            self.rest_for_slots(now);
+            return Progress::Send(Vec::new());
+        }
+        failed(worst_of(std::mem::take(&mut self.suite_refusals)))
+    }
+
+    /// All suites from the first again, after a pause in which others may give slots back.
+    fn rest_for_slots(&mut self, now: Instant) {
+        self.suite = 0;
+        self.suite_refusals.clear();
+        self.next_at = self.next_at.max(now + self.slot_pause);
+        self.slot_pause = self.slot_pause.saturating_mul(2).min(SLOT_PAUSE_MAX);
+    }
+
+    /// Goes on to the suite after `suite`, unless that has happened or there is none.
+    fn turn_to_next(&mut self, suite: Suite, login: &Login) -> bool {
+        let is_current = login.index_of(suite) == Some(self.suite);
+        let next = self.suite.saturating_add(1);
+        if !is_current || login.suite(next).is_none() {
+            return false;
+        }
+        self.suite = next;
+        true
+    }
+}
+
+/// What a status means for the login as a whole.
+enum Refusal {
+    Slots,
+    Suite,
+    User,
+    Role,
+    Password,
+    Other,
+}
+
+impl Refusal {
+    const fn of(step: Step, status: RmcpStatus) -> Self {
+        use RmcpStatus as S;
+        match status {
+            S::NoResources | S::NoResourcesAtRole => Self::Slots,
+            S::InvalidAuthentication
+            | S::InvalidIntegrity
+            | S::InvalidConfidentiality
+            | S::NoMatchingAuthentication
+            | S::NoMatchingIntegrity
+            | S::NoCipherSuite => Self::Suite,
+            // Before a user was named these can only be about suite or channel.
+            S::UnauthorizedRole | S::IllegalParameter if matches!(step, Step::OpenSession) => {
+                Self::Suite
+            }
+            S::InvalidRole | S::UnauthorizedRole => Self::Role,
+            S::UnauthorizedName | S::InvalidNameLength => Self::User,
+            S::InvalidIntegrityCheck => Self::Password,
+            S::InvalidSessionId
+            | S::InvalidPayload
+            | S::InactiveSessionId
+            | S::UnauthorizedGuid
+            | S::IllegalParameter
+            | S::Other(_) => Self::Other,
+        }
+    }
+}
+
+const fn failed(error: ClientError) -> Progress {
+    Progress::Failed { error, farewells: Vec::new() }
+}
+
+fn further(one: Step, other: Step) -> Step {
+    let rank = |step| match step {
+        Step::OpenSession => 0,
+        Step::Rakp1 => 1,
+        Step::Rakp3 => 2,
+        Step::SetPrivilege(_) | Step::Order(_) => 3,
+    };
+    if rank(other) > rank(one) { other } else { one }
+}
+
+/// A downgrade is named as such; otherwise all refusals are.
+fn worst_of(refusals: Vec<SuiteRefusal>) -> ClientError {
+    for refusal in &refusals {
+        if let SuiteRefusal::Answered(suite, answered) = *refusal {
+            return ClientError::Downgrade { suite, answered };
+        }
+    }
+    ClientError::SuitesRefused { refusals }
+}
