@@ -13,11 +13,15 @@ use crate::warrant::PowerAct;
 /// [RHEL, Configuring ACPI for integrated fence devices]
 pub const RESEND_AFTER: Duration = Duration::from_secs(5);
 
-/// First pause between two readings; doubles up to [`READ_EVERY_MAX`].
+/// Shortest pause between two readings: what a slow BMC needs for one answer. [xCAT traces]
 pub const READ_EVERY_MIN: Duration = Duration::from_millis(50);
 
 /// Longest pause between two readings of a machine that does not obey.
 pub const READ_EVERY_MAX: Duration = Duration::from_millis(500);
+
+/// The pause is this part of the time since the command was obeyed, so that waiting adds at most an
+/// eighth to what the machine takes, and a machine that takes long is not asked often.
+const READ_EVERY_PART: u32 = 8;
 
 /// Pause after a fault before a new session is tried.
 pub const RETRY_AFTER: Duration = Duration::from_millis(200);
@@ -94,7 +98,6 @@ pub(crate) struct PowerSequence {
     warranted_at: Instant,
     open: Option<(PowerAct, Instant)>,
     next_at: Instant,
-    pause: Duration,
     off_left_at: Option<Instant>,
     rising_since: Option<Instant>,
 }
@@ -107,7 +110,6 @@ impl PowerSequence {
             warranted_at: now,
             open: None,
             next_at: now,
-            pause: READ_EVERY_MIN,
             off_left_at: None,
             rising_since: None,
         }
@@ -235,7 +237,6 @@ impl PowerSequence {
     }
 
     fn acked(&mut self, now: Instant, act: PowerAct, session_at: Instant) {
-        self.pause = READ_EVERY_MIN;
         self.next_at = now;
         match act {
             PowerAct::Off if session_at < self.warranted_at => self.fault(now),
@@ -290,7 +291,8 @@ impl PowerSequence {
             Stage::Rising { obeyed_at, .. } if now.since(obeyed_at) > RESEND_AFTER => {
                 self.stage = Stage::Raising;
             }
-            Stage::Settling { .. } | Stage::Rising { .. } => self.read_later(now),
+            Stage::Rising { obeyed_at, .. } => self.read_later(now, obeyed_at),
+            Stage::Settling { .. } => self.read_later(now, self.off_left_at.unwrap_or(now)),
             Stage::Ordering | Stage::Resting { .. } | Stage::Raising | Stage::Done => {}
         }
         Shown::Nothing
@@ -303,11 +305,11 @@ impl PowerSequence {
             }
             Stage::Falling { session_at, obeyed_at, .. } => {
                 self.stage = Stage::Falling { session_at, obeyed_at, first_off_at: None };
-                self.read_later(now);
+                self.read_later(now, obeyed_at);
             }
             Stage::Settling { .. } => {
                 self.stage = Stage::Settling { off_at: None };
-                self.read_later(now);
+                self.read_later(now, self.off_left_at.unwrap_or(now));
             }
             Stage::Rising { .. } => {
                 self.stage = Stage::Done;
@@ -338,8 +340,11 @@ impl PowerSequence {
         self.next_at = now;
     }
 
-    fn read_later(&mut self, now: Instant) {
-        self.next_at = now + self.pause;
-        self.pause = self.pause.saturating_mul(2).min(READ_EVERY_MAX);
+    fn read_later(&mut self, now: Instant, since: Instant) {
+        let part = now.since(since).checked_div(READ_EVERY_PART).unwrap_or(READ_EVERY_MAX);
+        self.next_at = now + part.clamp(READ_EVERY_MIN, READ_EVERY_MAX);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,8 @@ impl FencerCore {
         case.is_settled() && (noted || now.since(proven_at) > TELL_FOR)
     }
 
+    /// Nobody is given a proof about the machine it runs on: that its former life is over is no
+    /// reason to take over from it.
     fn write_down(
         &mut self,
         now: Instant,
@@ -108,6 +110,9 @@ impl FencerCore {
             return;
         }
         self.changed();
+        if target == self.config.me {
+            return;
+        }
         effects.tell(News::Fenced { target, boot, proof: evidence.kind() });
         let full = effects.proofs.push(Proof::new(target, boot, now, evidence)).is_err();
         assert!(!full, "the proofs of one input are bounded by the sentences of a member");

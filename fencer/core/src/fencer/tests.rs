@@ -1,1 +1,16 @@
+//! The fencer among scripted voters, members, disk and power engine: what no whole cluster can pin
+//! down to the nanosecond.
+//!
+//! Frames are handed over as values, without tags; nothing here opens a socket or waits.
+#![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
 
+mod admitting;
+mod braking;
+mod holding;
+mod opening;
+mod pardoning;
+mod proving;
+mod raising;
+mod rig;
+mod voting;
+mod warranting;

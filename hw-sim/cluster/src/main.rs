@@ -1,0 +1,44 @@
+//! `palisade-sim`: the demo, and simulated hardware to try things on.
+
+use clap::{Parser, Subcommand};
+use palisade_sim::bmc_cmd::{self, BmcArgs};
+use palisade_sim::child::{self, DaemonArgs};
+use palisade_sim::demo::args::DemoArgs;
+use palisade_sim::demo::{hook, show};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Palisade's simulator
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Three real nodes on simulated hardware, one fault, a judgement
+    Demo(DemoArgs),
+    /// Simulated BMCs that any IPMI 2.0 tool can drive
+    Bmc(BmcArgs),
+    #[command(hide = true)]
+    Agent(DaemonArgs),
+    #[command(hide = true)]
+    Fencer(DaemonArgs),
+    #[command(hide = true)]
+    PromoteHook {
+        #[arg(long)]
+        socket: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Demo(args) => show::run(&args),
+        Command::Bmc(args) => bmc_cmd::run(args),
+        Command::Agent(args) => child::agent(args),
+        Command::Fencer(args) => child::fencer(args),
+        Command::PromoteHook { socket } => hook::run(&socket, &hook::Call::from_environment()),
+    }
+}
