@@ -1,0 +1,14 @@
+//! The fencer daemon, the power engine it drives and the operator's command.
+//!
+//! All deciding is done in `palisade-fencer-core`; this crate gives it sockets, a disk, a clock, BMCs
+//! and people. It never decides that a node is dead and never orders power without the core's warrant.
+
+pub mod control;
+mod daemon;
+pub mod hooks;
+pub mod operator;
+pub mod place;
+pub mod power;
+pub mod status;
+
+pub use daemon::main_with;

@@ -1,0 +1,56 @@
+//! The operator's command `palisade`: says how things stand, orders, confirms, checks and makes keys.
+//!
+//! It talks to the fencer and the agent of this machine over their control sockets and to nothing else; it never sends a
+//! frame to a peer and never touches a BMC.
+
+mod agent;
+mod args;
+mod asked;
+mod check_config;
+mod exit;
+mod fence;
+mod keygen;
+mod rest;
+mod status;
+mod wait_quorum;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command};
+use exit::Failure;
+
+/// Runs the command; the first of `args` is the program's name.
+///
+/// Exit codes: 0 done, 1 not so, 2 usage or configuration, 3 could not find out, 4 refused.
+pub fn main_with<I>(args: I) -> ExitCode
+where
+    I: IntoIterator,
+    I::Item: Into<OsString> + Clone,
+{
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(usage) => return exit::usage(&usage),
+    };
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.tell(),
+    }
+}
+
+fn run(args: Args) -> Result<(), Failure> {
+    let Args { place, command } = args;
+    match command {
+        Command::Status(wish) => status::run(&place, &wish),
+        Command::Fence(wish) => fence::fence(&place, &wish),
+        Command::Confirm(wish) => fence::confirm(&place, &wish),
+        Command::WaitQuorum { timeout } => wait_quorum::run(&place, timeout),
+        Command::Leave => agent::leave(&place),
+        Command::Arm { check } => agent::arm(&place, &check),
+        Command::Disarm { check } => agent::disarm(&place, &check),
+        Command::CheckConfig { file } => check_config::run(file.as_ref().unwrap_or(&place.config)),
+        Command::Keygen { file } => keygen::run(&file),
+    }
+}
