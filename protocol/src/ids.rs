@@ -19,6 +19,13 @@ pub const LINKS_MAX: usize = 4;
 const _: () = assert!(NODES_MAX == 64, "one bit per node in NodeMask");
 const _: () = assert!(NODES_MAX < 0x80, "a node id leaves the role bit free");
 
+/// Most cases one fencer pursues at a time. More nodes than this lost together is a switch that
+/// failed, not nodes that died.
+pub const CASES_MAX: usize = 4;
+
+/// Most fences of one node remembered, to notice that it is fenced again and again.
+pub const FENCES_REMEMBERED: usize = 16;
+
 /// Marks the voter in a peer's byte on the wire.
 const VOTER_BIT: u8 = 0x80;
 

@@ -200,6 +200,7 @@ impl AgentCore {
             Input::Probe(report) => self.probed(now, report, &mut effects),
             Input::Armed { permit, done_at } => {
                 self.armed = true;
+                self.beat_at = self.beat_at.min(now);
                 self.petted(&permit, done_at, &mut effects);
             }
             Input::Petted { permit, done_at } => self.petted(&permit, done_at, &mut effects),

@@ -5,10 +5,6 @@ use palisade_protocol::ids::{NODES_MAX, NodeId, Start, VOTERS_MAX};
 use palisade_protocol::time::Duration;
 use palisade_protocol::timing::Timing;
 
-/// Most cases one fencer pursues at a time. More nodes than this lost together is a switch that
-/// failed, not nodes that died.
-pub const CASES_MAX: usize = 4;
-
 /// The fencer's own view of the configuration.
 #[derive(Clone, Debug)]
 pub struct FencerConfig {
@@ -26,7 +22,7 @@ pub struct FencerConfig {
     pub power_on: bool,
     /// Fences of one node within an hour after which the next one waits for an operator.
     pub fences_per_hour_max: u8,
-    /// Cases that may be open at once; at most [`CASES_MAX`].
+    /// Cases that may be open at once; at most [`CASES_MAX`](palisade_protocol::ids::CASES_MAX).
     pub fences_at_once_max: u8,
     /// Digest of the configuration, for peers to compare.
     pub digest: u32,

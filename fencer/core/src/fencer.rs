@@ -1,14 +1,16 @@
 //! The fencer's state and its one door.
 
 use heapless::Vec;
-use palisade_protocol::ids::{BootId, LinkId, NODES_MAX, NodeId, NodeMask, Peer, Role, VOTERS_MAX};
+use palisade_protocol::ids::{
+    BootId, CASES_MAX, LinkId, NODES_MAX, NodeId, NodeMask, Peer, Role, VOTERS_MAX,
+};
 use palisade_protocol::peer::{Arrival, LinkBits, Links, Origin, PeerState, link_bit};
 use palisade_protocol::quorum::majority;
 use palisade_protocol::time::{Duration, Instant, earliest};
 use palisade_protocol::wire::{Beat, Body, Decline, Echo, Frame, Post, ProofKind, Renew};
 
 use crate::case::Case;
-use crate::config::{CASES_MAX, FencerConfig};
+use crate::config::FencerConfig;
 use crate::durable::{DurableState, Memory};
 use crate::member::Member;
 use crate::news::{Alarm, News};
@@ -267,7 +269,7 @@ impl FencerCore {
             self.beat(now, &mut effects);
         }
         self.pursue(now, &mut effects);
-        self.persist(&mut effects);
+        self.persist(now, &mut effects);
         effects
     }
 
@@ -496,8 +498,9 @@ impl FencerCore {
         }
     }
 
-    fn persist(&mut self, effects: &mut Effects) {
-        if !core::mem::take(&mut self.dirty) {
+    /// What is not the whole memory is not written: a restart would take it for that.
+    fn persist(&mut self, now: Instant, effects: &mut Effects) {
+        if now < self.agrees_from || !core::mem::take(&mut self.dirty) {
             return;
         }
         let mut state = DurableState { version: self.version, ..DurableState::default() };

@@ -24,7 +24,7 @@ pub mod power;
 mod proof;
 mod warrant;
 
-pub use config::{CASES_MAX, FencerConfig, MemberConfig};
+pub use config::{FencerConfig, MemberConfig};
 pub use durable::{DurableState, Memory};
 pub use fencer::{CaseView, Effects, FencerCore, Input, MemberView, VoterView};
 pub use proof::{Evidence, Proof};

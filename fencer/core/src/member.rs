@@ -1,7 +1,7 @@
 //! One member as this voter knows it: its lives, its lease, its sentences.
 
 use heapless::Vec;
-use palisade_protocol::ids::{BootId, NodeId, Peer};
+use palisade_protocol::ids::{BootId, FENCES_REMEMBERED, NodeId, Peer};
 use palisade_protocol::peer::PeerState;
 use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::wire::{DogClass, ProofKind, Renew};
@@ -11,9 +11,6 @@ use crate::durable::{SENTENCES_EACH, Sentence};
 
 /// The span over which fences are counted against a loop.
 pub(crate) const FENCE_WINDOW: Duration = Duration::from_secs(3_600);
-
-/// Most fences remembered within the window.
-pub(crate) const FENCES_REMEMBERED: usize = 16;
 
 /// One member.
 #[derive(Clone, Debug)]

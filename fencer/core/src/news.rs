@@ -126,6 +126,8 @@ pub enum Refused {
     NotFromHere,
     /// As many cases as allowed are open.
     TooMany,
+    /// A node that speaks is not dead, whoever says so.
+    StillHeard,
 }
 
 /// What somebody should get up for.

@@ -115,7 +115,9 @@ impl fmt::Display for Evidence {
             Self::Reborn { boot } => write!(out, "reborn: heard in its new life {boot}"),
             Self::Left => out.write_str("left"),
             Self::Operator => out.write_str("operator: confirmed by a human"),
-            Self::Reported { by, kind } => write!(out, "{kind:?}, proven to the fencer of {by}"),
+            Self::Reported { by, kind } => {
+                write!(out, "{}: proven to the fencer of {by}", kind.name())
+            }
         }
     }
 }

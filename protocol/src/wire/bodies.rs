@@ -259,6 +259,19 @@ pub enum ProofKind {
     Operator,
 }
 
+impl ProofKind {
+    /// The name under which journals, hooks and people know it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PowerOff => "power-off",
+            Self::LeaseExpired => "lease-expired",
+            Self::Reborn => "reborn",
+            Self::Left => "left",
+            Self::Operator => "operator",
+        }
+    }
+}
+
 /// That life is proven over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fenced {

@@ -81,6 +81,11 @@ impl FencerCore {
     /// A human says that the node is dead: that counts once a majority has condemned it, because
     /// until then it could be granted another lease.
     pub(super) fn confirmed(&mut self, now: Instant, target: NodeId, effects: &mut Effects) {
+        let span = self.config.timing.raw().suspect_after;
+        if self.member(target).is_some_and(|member| member.heard_within(now, span)) {
+            let because = Refused::StillHeard;
+            return effects.tell(News::OrderRefused { target, because });
+        }
         self.ordered(now, target, effects);
         for case in self.cases.iter_mut().filter(|case| case.target == target) {
             case.confirmed = true;

@@ -5,6 +5,7 @@
 use super::event::{Mark, What, Witness};
 use super::layout::LINKS;
 use super::node::Node;
+use super::numbers::BEAT;
 use super::run::{Outcome, Run};
 use super::scenario::{Act, Ending, ProofKind, Sign, Step};
 use super::stage::Stage;
@@ -32,15 +33,22 @@ const READY_MAX: Duration = Duration::from_secs(20);
 /// After the end, for the last lines of the journals.
 const SETTLE: Duration = Duration::from_millis(150);
 
-/// Waits until everybody is a member and the owner serves under its health check.
+/// Waits until everybody is a member under an armed watchdog, has said so for some beats, and the
+/// owner serves under its health check.
 fn prepare(stage: &mut Stage) -> Result<(), String> {
     let limit = clock::now() + READY_MAX;
     until(stage, limit, |stage| not_admitted(&stage.record))?;
+    until(stage, limit, |stage| {
+        let asleep = Node::ALL.into_iter().find(|node| !stage.is_armed(*node))?;
+        Some(format!("the watchdog of {asleep} was never armed"))
+    })?;
     stage.start_service();
     until(stage, limit, |stage| {
         (!stage.owner_is_asked())
             .then(|| format!("the health check of {} never asked", Node::OWNER))
-    })
+    })?;
+    wait(stage, BEAT * 3);
+    Ok(())
 }
 
 fn not_admitted(run: &Run) -> Option<String> {

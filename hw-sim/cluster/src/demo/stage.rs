@@ -108,6 +108,11 @@ impl Stage {
         self.rig.app(self.owner).requests() > 0
     }
 
+    /// Whether the watchdog of a machine runs.
+    pub fn is_armed(&self, node: Node) -> bool {
+        self.rig.dog(node).left().is_some()
+    }
+
     /// Carries out one act of the script.
     pub fn perform(&mut self, act: Act) {
         let victim = self.record.cast.victim;

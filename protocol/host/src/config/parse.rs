@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use palisade_protocol::ids::{LINKS_MAX, NODES_MAX};
+use palisade_protocol::ids::{CASES_MAX, FENCES_REMEMBERED, LINKS_MAX, NODES_MAX};
 use palisade_protocol::time::Duration;
 use toml_edit::Table;
 
@@ -88,8 +88,10 @@ fn fencer(mut section: Section<'_>) -> FencerSettings {
         journal: path_or(&mut section, "journal", "/var/lib/palisade/fencer.jsonl"),
         control_socket: path_or(&mut section, "control_socket", "/run/palisade/fencer.sock"),
         power_on: section.flag("power_on").unwrap_or(true),
-        fences_per_hour_max: section.small("fences_per_hour_max", 1..=60).unwrap_or(3),
-        fences_at_once_max: section.small("fences_at_once_max", 1..=32).unwrap_or(1),
+        fences_per_hour_max: section
+            .small("fences_per_hour_max", 1..=FENCES_REMEMBERED)
+            .unwrap_or(3),
+        fences_at_once_max: section.small("fences_at_once_max", 1..=CASES_MAX).unwrap_or(1),
     };
     section.close();
     settings

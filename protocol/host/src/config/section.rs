@@ -256,8 +256,9 @@ impl<'a> Section<'a> {
     }
 
     /// A small whole number.
-    pub(super) fn small(&mut self, key: &'static str, range: RangeInclusive<u8>) -> Option<u8> {
-        let range = u64::from(*range.start())..=u64::from(*range.end());
+    pub(super) fn small(&mut self, key: &'static str, range: RangeInclusive<usize>) -> Option<u8> {
+        let bound = |end: &usize| u64::try_from(*end).unwrap_or(u64::MAX);
+        let range = bound(range.start())..=bound(range.end());
         let found = self.number(key, "a whole number", range)?;
         u8::try_from(found.value).ok()
     }

@@ -67,7 +67,7 @@ pub struct FencerSettings {
 /// [`NodeView`](super::NodeView).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hooks {
-    /// A node is suspected by a majority.
+    /// A node is suspected by the fencer here.
     pub on_lost: Option<PathBuf>,
     /// A proof of death stands.
     pub on_fenced: Option<PathBuf>,
