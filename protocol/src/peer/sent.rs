@@ -49,3 +49,32 @@ impl Sent {
 }
 
 const _: () = assert!(256 % REMEMBERED == 0, "the low byte of a number finds its place");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "never run out within one start")]
+    fn a_number_is_never_given_twice_not_even_after_the_last() {
+        let mut sent = Sent { newest: u32::MAX, ..Sent::new() };
+        sent.next(Instant::BOOT);
+    }
+
+    #[test]
+    fn the_last_number_is_given_and_remembered() {
+        let mut sent = Sent { newest: u32::MAX - 1, ..Sent::new() };
+        let now = Instant::from_millis(7);
+        assert_eq!(sent.next(now), Seq(u32::MAX));
+        assert_eq!(sent.at(Seq(u32::MAX)), Some(now));
+    }
+
+    #[test]
+    fn a_start_has_sent_nothing_and_number_zero_is_none() {
+        let mut sent = Sent::new();
+        assert_eq!(sent.at(Seq(0)), None);
+        assert_eq!(sent.at(Seq(1)), None);
+        assert_eq!(sent.next(Instant::BOOT), Seq(1));
+        assert_eq!(sent.at(Seq(1)), Some(Instant::BOOT));
+    }
+}
