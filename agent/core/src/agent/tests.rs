@@ -1,1 +1,13 @@
+//! The agent among scripted voters: what no whole cluster can pin down to the nanosecond.
+//!
+//! Frames are handed over as values, without tags; nothing here opens a socket or waits.
+#![allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")]
+#![allow(clippy::wildcard_enum_match_arm, reason = "a story looks for one kind of frame")]
 
+mod beating;
+mod healing;
+mod leaving;
+mod petting;
+mod rig;
+mod storm;
+mod trusting;

@@ -91,7 +91,12 @@ impl Machine {
         self.reads_in(now, (session(), asked_at), on)
     }
 
-    fn reads_in(&mut self, now: Instant, (session_at, asked_at): (Instant, Instant), on: bool) -> Shown {
+    fn reads_in(
+        &mut self,
+        now: Instant,
+        (session_at, asked_at): (Instant, Instant),
+        on: bool,
+    ) -> Shown {
         assert_eq!(self.next(now), Some(PowerAct::Read), "at {now}");
         self.hears(now, PowerReport::Read { session_at, asked_at, on })
     }
@@ -122,7 +127,7 @@ fn one_order_is_open_at_a_time() {
 fn readings_a_nanosecond_closer_than_the_spacing_are_not_proof() {
     let mut machine = Machine::falling();
     machine.reads(at(20), at(19), false);
-    assert_eq!(machine.next(at(269) .before(NS)), None, "not even asked for");
+    assert_eq!(machine.next(at(269).before(NS)), None, "not even asked for");
     let early = at(269).before(NS);
     assert_eq!(machine.reads(at(269), early, false), Shown::Nothing);
     assert!(matches!(machine.reads(at(320), at(319), false), Shown::Off(_)));

@@ -6,7 +6,7 @@ use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::timing::{Timing, TimingRaw};
 use palisade_protocol::wire::{
     Agreed, Beat, Body, Condemn, Decline, Declined, DogClass, DogReport, Echo, Fenced, FencedAck,
-    Frame, Kind, Post, ProofKind, Renew, Verdict, Why, Withhold, Withheld,
+    Frame, Kind, Post, ProofKind, Renew, Verdict, Why, Withheld, Withhold,
 };
 
 use crate::config::{FencerConfig, MemberConfig};
@@ -91,8 +91,7 @@ pub(super) fn timing(raw: TimingRaw) -> Timing {
 }
 
 pub(super) fn config() -> FencerConfig {
-    let member =
-        |id| MemberConfig { node: node(id), has_power_device: true, fire: FIRE };
+    let member = |id| MemberConfig { node: node(id), has_power_device: true, fire: FIRE };
     FencerConfig {
         me: node(1),
         start: ME,
@@ -110,7 +109,12 @@ pub(super) fn config() -> FencerConfig {
 pub(super) const fn trusted() -> Renew {
     let class = DogClass::Physical;
     let dog = DogReport { armed: true, certified: true, class, timeout_ms: 1_000, fire_ms: 1_000 };
-    Renew { verdict: Verdict::Idle, dog, heard: palisade_protocol::wire::HeardMatrix(0), config: DIGEST }
+    Renew {
+        verdict: Verdict::Idle,
+        dog,
+        heard: palisade_protocol::wire::HeardMatrix(0),
+        config: DIGEST,
+    }
 }
 
 /// What a voter says when it is asked.
@@ -120,6 +124,8 @@ pub(super) enum Vote {
     Mute,
     /// It agrees to whatever is asked.
     Agrees { promise_over: bool, dog_trusted: bool },
+    /// It agrees to whatever is asked, and notes nothing it is told.
+    Deaf,
     /// It would agree, and declines when it is to bind itself.
     Retreats(Decline),
     /// It does not agree.
@@ -186,6 +192,12 @@ impl Scripted {
         }
     }
 
+    /// The same peer, as another process.
+    pub(super) const fn with_start(mut self, start: Start) -> Self {
+        (self.start, self.seq) = (start, 0);
+        self
+    }
+
     /// What it says each beat.
     fn beats(&self) -> Body {
         match self.who.role {
@@ -196,14 +208,13 @@ impl Scripted {
 
     fn answer(&self, question: &Body) -> Option<Body> {
         match (*question, self.vote) {
-            (_, Vote::Mute) => None,
+            (_, Vote::Mute) | (Body::Fenced(_), Vote::Deaf) => None,
             (Body::Condemn(condemn), Vote::Agrees { promise_over, dog_trusted }) => {
-                let Condemn { target, boot, bind: bound, .. } = condemn;
-                Some(Body::Agreed(Agreed { target, boot, bound, promise_over, dog_trusted }))
+                Some(agrees(&condemn, promise_over, dog_trusted))
             }
-            (Body::Condemn(Condemn { target, boot, bind: false, .. }), Vote::Retreats(_)) => {
-                let (promise_over, dog_trusted) = (false, false);
-                Some(Body::Agreed(Agreed { target, boot, bound: false, promise_over, dog_trusted }))
+            (Body::Condemn(condemn), Vote::Deaf) => Some(agrees(&condemn, false, false)),
+            (Body::Condemn(condemn), Vote::Retreats(_)) if !condemn.bind => {
+                Some(agrees(&condemn, false, false))
             }
             (Body::Condemn(condemn), Vote::Declines(why) | Vote::Retreats(why)) => {
                 let Condemn { target, boot, .. } = condemn;
@@ -217,6 +228,11 @@ impl Scripted {
     }
 }
 
+fn agrees(condemn: &Condemn, promise_over: bool, dog_trusted: bool) -> Body {
+    let Condemn { target, boot, bind: bound, .. } = *condemn;
+    Body::Agreed(Agreed { target, boot, bound, promise_over, dog_trusted })
+}
+
 /// The fencer and all that is around it.
 pub(super) struct Rig {
     pub(super) core: FencerCore,
@@ -225,6 +241,8 @@ pub(super) struct Rig {
     pub(super) news: Vec<(Instant, News)>,
     pub(super) proofs: Vec<Proof>,
     pub(super) orders: Vec<PowerOrder>,
+    /// The order that is not reported on yet.
+    pub(super) open: Option<PowerOrder>,
     pub(super) persisted: Vec<DurableState>,
     pub(super) sent: Vec<(Instant, Post)>,
     peers: Vec<Scripted>,
@@ -244,6 +262,7 @@ impl Rig {
             news: Vec::new(),
             proofs: Vec::new(),
             orders: Vec::new(),
+            open: None,
             persisted: Vec::new(),
             sent: Vec::new(),
             peers,
@@ -320,7 +339,7 @@ impl Rig {
                 break;
             }
             self.now = due;
-            if due == self.talk_at {
+            if due >= self.talk_at {
                 self.talk();
             } else {
                 self.input(Input::Tick);
@@ -383,22 +402,14 @@ impl Rig {
 
     /// The power engine reports on `order`.
     pub(super) fn reports(&mut self, order: OrderId, report: PowerReport) {
+        self.open = self.open.filter(|open| open.id != order);
         self.input(Input::Power { order, report });
     }
 
-    /// The newest order, which is `act`.
-    pub(super) fn ordered(&self, act: PowerAct) -> OrderId {
-        let order = self.orders.last().expect("an order");
-        assert_eq!(order.act, act);
-        order.id
-    }
-
-    /// The order `act` is given, if need be later.
+    /// The order `act` is open, if need be later.
     pub(super) fn await_order(&mut self, act: PowerAct) -> OrderId {
-        let before = self.orders.len();
-        let given = |rig: &Self| rig.orders[before.saturating_sub(1)..].iter().any(|o| o.act == act);
-        self.run_until("the order", given);
-        self.ordered(act)
+        self.run_until("the order", |rig| rig.open.is_some_and(|open| open.act == act));
+        self.open.expect("it is open").id
     }
 
     pub(super) fn told(&self, what: impl Fn(&News) -> bool) -> usize {
@@ -430,7 +441,7 @@ impl Rig {
     }
 
     fn talk(&mut self) {
-        self.talk_at += BEAT;
+        self.talk_at = self.now + BEAT;
         for place in 0..self.peers.len() {
             let peer = &mut self.peers[place];
             if peer.speaks {
@@ -445,6 +456,7 @@ impl Rig {
         self.news.extend(effects.news.iter().map(|news| (self.now, *news)));
         self.proofs.extend(effects.proofs);
         self.orders.extend(effects.orders.iter().copied());
+        self.open = effects.orders.last().copied().or(self.open);
         let mut answers = Vec::new();
         for post in effects.posts {
             self.sent.push((self.now, post));

@@ -1,0 +1,163 @@
+//! Lives that come: by echo, when nobody is at work on an earlier one, and one at a time.
+
+use palisade_protocol::ids::Start;
+use palisade_protocol::wire::{Body, Kind, Pardon, ProofKind, Why, Withheld};
+
+use super::rig::{
+    AGREES, DIGEST, NS, Rig, TARGET, Vote, WARRANT, agent, fencer, first_life, ms, node, trusted,
+};
+use crate::news::{Alarm, News};
+
+fn admitted(rig: &Rig, rejoined: bool) -> usize {
+    let target = node(TARGET);
+    rig.told(|news| matches!(news, News::Admitted { node, rejoined: again, .. } if (*node, *again) == (target, rejoined)))
+}
+
+#[test]
+fn a_new_life_is_admitted_by_echo_alone() {
+    let mut rig = Rig::new();
+    let boot = rig.reborn(TARGET);
+    let answers = rig.says(agent(TARGET), Body::Renew(trusted()));
+    assert_eq!(answers.iter().map(Body::kind).collect::<Vec<_>>(), [Kind::HELLO]);
+    assert_eq!(rig.member(TARGET).boot, Some(first_life(TARGET)));
+    rig.run_for(NS);
+    assert_eq!(rig.renews(TARGET), Ok(()));
+    assert_eq!(rig.member(TARGET).boot, Some(boot));
+    assert_eq!(admitted(&rig, false), 1);
+}
+
+#[test]
+fn hellos_to_a_flood_of_recordings_are_few() {
+    let mut rig = Rig::new();
+    rig.reborn(TARGET);
+    rig.silence(agent(TARGET));
+    for _ in 0..1_000 {
+        rig.peer(agent(TARGET)).heard = None;
+        rig.says(agent(TARGET), Body::Renew(trusted()));
+    }
+    assert!(rig.sent_kinds(Kind::HELLO) <= 8, "{}", rig.sent_kinds(Kind::HELLO));
+}
+
+#[test]
+fn while_a_shooter_is_at_work_the_next_life_is_held_back_until_its_warrant_has_lapsed() {
+    let mut rig = Rig::new();
+    rig.asks(2, TARGET, Why::Operator, true);
+    let bound_at = rig.now;
+    rig.reborn(TARGET);
+    rig.run_for(ms(200));
+    assert_eq!(rig.renews(TARGET), Err(Withheld::Fencing));
+    rig.run_to((bound_at + WARRANT).before(NS));
+    assert_eq!(rig.renews(TARGET), Err(Withheld::Fencing));
+    rig.run_to(bound_at + WARRANT);
+    assert_eq!(rig.renews(TARGET), Ok(()));
+    assert_eq!(admitted(&rig, true), 1);
+}
+
+#[test]
+fn the_shooter_lets_go_of_the_next_life_when_it_is_done() {
+    let mut rig = Rig::new();
+    rig.asks(2, TARGET, Why::Operator, true);
+    let boot = rig.life(TARGET);
+    rig.reborn(TARGET);
+    rig.run_for(ms(200));
+    let pardon = Pardon { target: node(TARGET), boot };
+    rig.says(fencer(3), Body::Pardon(pardon));
+    assert_eq!(rig.renews(TARGET), Err(Withheld::Fencing), "voter 3 is not the shooter");
+    rig.says(fencer(2), Body::Pardon(pardon));
+    assert_eq!(rig.renews(TARGET), Ok(()));
+}
+
+#[test]
+fn the_own_case_holds_the_next_life_back_too() {
+    let mut rig = Rig::new();
+    rig.votes(AGREES, Vote::Mute);
+    rig.silence(agent(TARGET));
+    rig.run_until("the warrant", |rig| {
+        rig.told(|news| matches!(news, News::Warranted { .. })) == 1
+    });
+    rig.reborn(TARGET);
+    rig.run_for(ms(100));
+    assert_eq!(rig.proofs.len(), 1, "its former life is over");
+    assert_eq!(rig.renews(TARGET), Err(Withheld::Fencing), "an off may still be on its way");
+}
+
+#[test]
+fn a_replaced_life_that_speaks_on_is_a_twin_and_neither_is_granted_for_the_length_of_a_promise() {
+    let mut rig = Rig::new();
+    rig.run_for(ms(5));
+    let mut former = rig.peer(agent(TARGET)).clone();
+    rig.reborn(TARGET);
+    rig.run_for(ms(200));
+    assert_eq!(rig.renews(TARGET), Ok(()));
+    rig.run_for(ms(100));
+    former.heard = rig.peer(agent(TARGET)).heard;
+    for _ in 0..3 {
+        let frame = former.says(Body::Renew(trusted()));
+        rig.hears(frame);
+    }
+    assert_eq!(rig.alarms(Alarm::Twin { peer: agent(TARGET) }), 1);
+    assert_eq!(rig.renews(TARGET), Err(Withheld::Twin));
+    rig.run_for(ms(1_500));
+    assert_eq!(rig.renews(TARGET), Err(Withheld::Twin));
+    rig.run_for(ms(100));
+    assert_eq!(rig.renews(TARGET), Ok(()));
+}
+
+#[test]
+fn an_agent_restarted_within_its_life_goes_on_and_is_not_admitted_anew() {
+    let mut rig = Rig::new();
+    rig.run_for(ms(5));
+    let peer = rig.peer(agent(TARGET));
+    (peer.word.dog.armed, peer.heard) = (false, None);
+    *peer = restarted(peer.clone());
+    rig.run_for(ms(150));
+    assert_eq!(rig.renews(TARGET), Ok(()));
+    assert_eq!(admitted(&rig, false) + admitted(&rig, true), 0);
+    assert!(rig.member(TARGET).word.is_some_and(|word| !word.dog.armed));
+}
+
+fn restarted(peer: super::rig::Scripted) -> super::rig::Scripted {
+    peer.with_start(Start::new(501))
+}
+
+#[test]
+fn another_configuration_is_an_alarm_once_and_again_when_it_comes_back() {
+    let mut rig = Rig::new();
+    for digest in [1, DIGEST, 2] {
+        rig.peer(agent(TARGET)).word.config = digest;
+        rig.peer(fencer(2)).beat.config = digest;
+        rig.run_for(ms(500));
+    }
+    for peer in [agent(TARGET), fencer(2)] {
+        assert_eq!(rig.alarms(Alarm::ConfigDiffers { peer }), 2, "{peer}");
+    }
+    assert_eq!(rig.renews(TARGET), Ok(()), "a rolling change is no reason to kill");
+}
+
+#[test]
+fn an_unreadable_renewal_is_granted_all_the_same() {
+    let mut rig = Rig::new();
+    let answers = rig.says(agent(TARGET), Body::Unreadable(Kind::RENEW));
+    assert_eq!(answers.iter().map(Body::kind).collect::<Vec<_>>(), [Kind::GRANT]);
+}
+
+#[test]
+fn a_grant_says_whether_the_power_could_be_cut() {
+    let mut config = super::rig::config();
+    config.members[3].has_power_device = false;
+    let mut rig = Rig::with(config);
+    for (id, fenceable) in [(3, true), (TARGET, false)] {
+        let answers = rig.says(agent(id), Body::Renew(trusted()));
+        assert!(matches!(answers[..], [Body::Grant(grant)] if grant.fenceable == fenceable));
+    }
+}
+
+#[test]
+fn a_fenced_life_is_remembered_when_the_next_one_comes() {
+    let mut rig = Rig::new();
+    rig.tells_fenced(2, TARGET, ProofKind::PowerOff);
+    rig.reborn(TARGET);
+    rig.run_for(ms(200));
+    assert_eq!(admitted(&rig, true), 1);
+    assert_eq!(rig.renews(TARGET), Ok(()));
+}

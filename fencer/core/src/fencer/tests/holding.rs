@@ -1,0 +1,92 @@
+//! A voter that has just started: what it may have promised, and what it may have forgotten.
+
+use palisade_protocol::time::Duration;
+use palisade_protocol::timing::TimingRaw;
+use palisade_protocol::wire::{Body, Request, Why, Withheld};
+
+use super::rig::{
+    FIRE, NS, PROMISE, Rig, START, TARGET, WARRANT, agent, config, fencer, ms, timing, timing_raw,
+};
+use crate::config::FencerConfig;
+use crate::durable::{DurableState, Memory};
+use crate::news::News;
+
+fn recalled() -> Memory {
+    Memory::Recalled(DurableState::default())
+}
+
+/// Why a renewal is withheld so long after the start.
+fn withheld(config: &FencerConfig, memory: &Memory, after: Duration) -> Option<Withheld> {
+    let mut rig = Rig::starting(config.clone(), memory.clone());
+    rig.run_to(START + after);
+    rig.renews(TARGET).err()
+}
+
+#[test]
+fn a_restarted_voter_grants_nothing_for_the_longer_of_a_promise_and_a_warrant() {
+    let patient = TimingRaw { promise: ms(3_000), ..timing_raw() };
+    for (raw, hold) in [(timing_raw(), WARRANT), (patient, ms(3_000))] {
+        let config = FencerConfig { timing: timing(raw), ..config() };
+        assert!(hold >= PROMISE);
+        assert_eq!(withheld(&config, &recalled(), hold - NS), Some(Withheld::BootHold));
+        assert_eq!(withheld(&config, &recalled(), hold), None);
+    }
+}
+
+#[test]
+fn a_voter_without_its_memory_waits_for_the_slowest_watchdog_besides() {
+    let mut config = config();
+    config.members[2].fire = FIRE * 3;
+    let hold = WARRANT + FIRE * 3;
+    for early in [ms(300), WARRANT, hold - NS] {
+        assert_eq!(withheld(&config, &Memory::Lost, early), Some(Withheld::Amnesia), "{early:?}");
+    }
+    assert_eq!(withheld(&config, &Memory::Lost, hold), None);
+}
+
+#[test]
+fn its_beats_say_that_it_holds_back_and_the_end_is_told_once() {
+    let mut rig = Rig::starting(config(), recalled());
+    rig.run_for(ms(5_000));
+    let holding: Vec<(bool, bool)> = rig
+        .sent
+        .iter()
+        .filter_map(|(at, post)| match post.body {
+            Body::Beat(beat) if post.dst == fencer(2) => {
+                Some((beat.holding, *at < START + WARRANT))
+            }
+            _ => None,
+        })
+        .collect();
+    assert!(holding.len() > 90 && holding.iter().all(|(says, is)| says == is));
+    assert_eq!(rig.told(|news| *news == News::HoldOver), 1);
+}
+
+#[test]
+fn a_voter_without_its_memory_suspects_nobody_and_takes_no_requests() {
+    let mut rig = Rig::starting(config(), Memory::Lost);
+    rig.run_for(ms(500));
+    rig.silence(agent(TARGET));
+    rig.says(agent(3), Body::Request(Request { why: Why::Health }));
+    rig.run_to((START + WARRANT + FIRE).before(NS));
+    assert_eq!(rig.core.cases().count(), 0);
+    assert_eq!(rig.told(|news| matches!(news, News::Suspected { .. } | News::Ordered { .. })), 0);
+}
+
+#[test]
+fn a_member_that_was_never_seen_is_not_lost() {
+    let mut rig = Rig::starting(config(), recalled());
+    rig.silence(agent(TARGET));
+    rig.run_for(ms(20_000));
+    assert_eq!(rig.told(|news| matches!(news, News::Suspected { .. })), 0);
+    assert_eq!(rig.member(TARGET).boot, None);
+}
+
+#[test]
+fn a_member_that_was_only_held_back_is_not_lost_either() {
+    let mut rig = Rig::starting(config(), recalled());
+    rig.run_for(ms(1_000));
+    rig.silence(agent(TARGET));
+    rig.run_for(ms(20_000));
+    assert_eq!(rig.told(|news| matches!(news, News::Suspected { .. })), 0);
+}

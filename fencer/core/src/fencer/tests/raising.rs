@@ -1,0 +1,143 @@
+//! Power given back: after the rest, by whoever cut it, when a majority has noted the proof.
+
+use palisade_protocol::time::Instant;
+use palisade_protocol::wire::Withheld;
+
+use super::rig::{AGREES, BEAT, NS, Rig, TARGET, Vote, agent, config, ms, node};
+use crate::config::FencerConfig;
+use crate::news::{Alarm, News};
+use crate::power::{PowerReport, RESEND_AFTER, RISE_MAX};
+use crate::warrant::{OrderId, PowerAct};
+
+/// A target that was proven off by its BMC.
+struct Fallen {
+    rig: Rig,
+    session_at: Instant,
+    proven_at: Instant,
+}
+
+impl Fallen {
+    fn new(config: FencerConfig, two: Vote, three: Vote) -> Self {
+        let mut rig = Rig::with(config);
+        rig.votes(two, three);
+        rig.silence(agent(TARGET));
+        let off = rig.await_order(PowerAct::Off);
+        assert!(rig.core.warrant(rig.now, off).is_ok());
+        let session_at = rig.now;
+        rig.reports(off, PowerReport::Acked { session_at });
+        let mut fallen = Self { rig, session_at, proven_at: session_at };
+        while fallen.rig.proofs.is_empty() {
+            fallen.reads(false);
+        }
+        fallen.proven_at = fallen.rig.now;
+        fallen
+    }
+
+    /// The next reading is ordered and comes back at once.
+    fn reads(&mut self, on: bool) {
+        let read = self.rig.await_order(PowerAct::Read);
+        let (session_at, asked_at) = (self.session_at, self.rig.now);
+        self.rig.reports(read, PowerReport::Read { session_at, asked_at, on });
+    }
+
+    /// On is ordered, leaves and is obeyed.
+    fn raised(&mut self) -> OrderId {
+        let on = self.rig.await_order(PowerAct::On);
+        assert!(self.rig.core.warrant(self.rig.now, on).is_ok(), "the majority still agrees");
+        let session_at = self.session_at;
+        self.rig.reports(on, PowerReport::Acked { session_at });
+        on
+    }
+
+    fn ons(&self) -> usize {
+        self.rig.orders.iter().filter(|order| order.act == PowerAct::On).count()
+    }
+}
+
+#[test]
+fn on_is_ordered_once_the_rest_is_over_and_not_before() {
+    let mut fallen = Fallen::new(config(), AGREES, Vote::Mute);
+    let rested_at = fallen.proven_at + ms(2_100);
+    fallen.rig.run_to(rested_at.before(NS));
+    assert_eq!(fallen.ons(), 0);
+    fallen.rig.run_to(rested_at + BEAT);
+    assert_eq!(fallen.ons(), 1);
+}
+
+#[test]
+fn on_is_not_ordered_before_a_majority_has_noted_the_proof() {
+    let mut fallen = Fallen::new(config(), Vote::Deaf, Vote::Mute);
+    fallen.rig.run_for(ms(6_000));
+    assert_eq!(fallen.ons(), 0, "nobody else is known to know");
+    fallen.rig.votes(AGREES, Vote::Mute);
+    fallen.rig.run_for(BEAT * 3);
+    assert_eq!(fallen.ons(), 1);
+}
+
+#[test]
+fn where_power_is_not_to_be_given_back_it_stays_off_and_the_case_is_over() {
+    let mut fallen = Fallen::new(FencerConfig { power_on: false, ..config() }, AGREES, AGREES);
+    fallen.rig.run_for(ms(10_000));
+    assert_eq!(fallen.ons(), 0);
+    assert_eq!(fallen.rig.core.cases().count(), 0);
+}
+
+#[test]
+fn a_machine_read_on_again_ends_the_case_and_its_next_life_is_admitted() {
+    let mut fallen = Fallen::new(config(), AGREES, AGREES);
+    fallen.raised();
+    fallen.reads(false);
+    fallen.reads(true);
+    let rig = &mut fallen.rig;
+    assert_eq!(rig.told(|news| *news == News::OnVerified { target: node(TARGET) }), 1);
+    rig.reborn(TARGET);
+    rig.run_for(ms(200));
+    assert_eq!(rig.renews(TARGET), Ok(()));
+    assert_eq!(rig.core.cases().count(), 0);
+    assert_eq!(rig.proofs.len(), 1, "one life, one proof");
+}
+
+#[test]
+fn a_machine_that_is_up_before_its_power_was_read_on_waits_for_the_shooter() {
+    let mut fallen = Fallen::new(config(), AGREES, AGREES);
+    fallen.raised();
+    let rig = &mut fallen.rig;
+    rig.reborn(TARGET);
+    rig.run_for(ms(200));
+    assert_eq!(rig.renews(TARGET), Err(Withheld::Fencing));
+    fallen.reads(true);
+    fallen.rig.run_for(ms(100));
+    assert_eq!(fallen.rig.renews(TARGET), Ok(()));
+}
+
+#[test]
+fn an_on_that_was_obeyed_and_came_to_nothing_is_sent_again_under_a_warrant_of_its_own() {
+    let mut fallen = Fallen::new(config(), AGREES, Vote::Mute);
+    let first = fallen.raised();
+    let obeyed_at = fallen.rig.now;
+    while fallen.rig.now.since(obeyed_at) <= RESEND_AFTER {
+        fallen.reads(false);
+    }
+    let second = fallen.raised();
+    assert_ne!(first, second);
+}
+
+#[test]
+fn a_machine_that_does_not_come_up_is_an_alarm_once_and_left_alone() {
+    let mut fallen = Fallen::new(config(), AGREES, Vote::Mute);
+    let begun_at = fallen.rig.now;
+    while fallen.rig.core.cases().count() > 0 {
+        assert!(fallen.rig.now.since(begun_at) < RISE_MAX * 2, "it is given up in time");
+        if let Some(order) = fallen.rig.open {
+            let (session_at, asked_at) = (fallen.session_at, fallen.rig.now);
+            let report = match order.act {
+                PowerAct::Read => PowerReport::Read { session_at, asked_at, on: false },
+                PowerAct::On | PowerAct::Off => PowerReport::Acked { session_at },
+            };
+            fallen.rig.reports(order.id, report);
+        }
+        fallen.rig.run_for(BEAT);
+    }
+    assert_eq!(fallen.rig.alarms(Alarm::StaysOff { target: node(TARGET) }), 1);
+    assert!(fallen.ons() > 5, "it was tried");
+}
