@@ -356,6 +356,7 @@ impl AgentCore {
             return;
         }
         self.phase = Phase::Leaving;
+        self.voters.iter_mut().for_each(|voter| voter.noted_leave = false);
         self.beat_at = now;
         effects.tell(News::Leaving);
     }

@@ -21,6 +21,8 @@ pub(crate) struct Member {
     pub(crate) granted_at: Option<Instant>,
     /// When this voter last granted something to any life of it.
     pub(crate) granted_ever: Option<Instant>,
+    /// When its condemnation was taken back: silence counts from there.
+    pub(crate) pardoned_at: Option<Instant>,
     /// What the last granted renewal said; none if its body was unreadable.
     pub(crate) word: Option<Renew>,
     /// The life that has left.
@@ -55,6 +57,7 @@ impl Member {
             peer: PeerState::new(),
             granted_at: None,
             granted_ever: None,
+            pardoned_at: None,
             word: None,
             left: None,
             hold: None,

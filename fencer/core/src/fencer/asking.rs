@@ -25,15 +25,15 @@ impl FencerCore {
         let span = self.config.timing.raw().suspect_after;
         for place in 0..self.members.len() {
             let Some(member) = self.members.get_mut(place) else { continue };
-            let Some((boot, granted_at)) = member.serving() else { continue };
-            let silent_for = now.since(granted_at.max(self.ears_since));
+            let Some((boot, silent_since)) = member.serving() else { continue };
+            let silent_for = now.since(silent_since.max(self.ears_since));
             if silent_for <= span {
                 continue;
             }
             let target = member.node();
             if member.suspected != Some(boot) {
                 member.suspected = Some(boot);
-                effects.tell(News::Suspected { target, silent_for: now.since(granted_at) });
+                effects.tell(News::Suspected { target, silent_for: now.since(silent_since) });
             }
             self.open_case(now, (target, boot, Why::Silence), effects);
         }
@@ -139,10 +139,19 @@ impl FencerCore {
     /// can be bound, so no warrant was ever given on it.
     pub(super) fn may_pardon(&self, frame: &Frame) -> bool {
         let case = self.cases.iter().find(|case| case.is(frame.src.node, frame.boot));
-        let pardonable = |case: &&Case| {
-            case.why == Why::Silence && case.stage < Stage::Warranted && case.proven.is_none()
-        };
-        case.filter(pardonable).is_some_and(|case| self.no_majority_is_bound(case))
+        let open = case.filter(|case| case.proven.is_none());
+        open.is_some_and(|case| self.is_cleared(case) && self.no_majority_is_bound(case))
+    }
+
+    /// Whether a case against a life that is heard again is at an end: nobody is bound to it, or no
+    /// majority can be.
+    pub(super) fn is_cleared(&self, case: &Case) -> bool {
+        case.why == Why::Silence
+            && match case.stage {
+                Stage::Sounding => true,
+                Stage::Binding => self.no_majority_is_bound(case),
+                Stage::Warranted => false,
+            }
     }
 
     /// Takes back what was asked of others, and this voter's own sentence.
@@ -151,6 +160,7 @@ impl FencerCore {
         self.cases.retain(|case| !case.is(target, boot));
         if let Some(member) = self.member_mut(frame.src) {
             member.pardon(boot);
+            member.pardoned_at = Some(now);
             member.suspected = None;
         }
         self.changed();
@@ -160,7 +170,12 @@ impl FencerCore {
 
     /// Nobody is held back any longer for a case of this fencer. What is lost of it lapses by
     /// itself, a warrant's life later.
-    fn release(&mut self, now: Instant, (target, boot): (NodeId, BootId), effects: &mut Effects) {
+    pub(super) fn release(
+        &mut self,
+        now: Instant,
+        (target, boot): (NodeId, BootId),
+        effects: &mut Effects,
+    ) {
         let me = self.config.me;
         let member = self.member_mut(Peer::member(target));
         if let Some(member) = member.filter(|m| m.hold.is_some_and(|hold| hold.shooter == me)) {
@@ -350,10 +365,11 @@ fn record(case: &mut Case, voter: NodeId, agreed: Agreed, asked_at: Instant) {
 }
 
 impl Member {
-    /// The life that this voter grants, and when it last did.
+    /// The life that this voter grants, and since when it is silent.
     fn serving(&self) -> Option<(BootId, Instant)> {
         let boot = self.peer.boot()?;
         let serving = self.left != Some(boot) && self.sentence(boot).is_none();
-        Some((boot, self.granted_at.filter(|_| serving)?))
+        let granted_at = self.granted_at.filter(|_| serving)?;
+        Some((boot, self.pardoned_at.map_or(granted_at, |at| at.max(granted_at))))
     }
 }

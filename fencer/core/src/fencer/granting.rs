@@ -150,20 +150,22 @@ impl FencerCore {
             let (node, boot) = (frame.src.node, frame.boot);
             effects.tell(News::Admitted { node, boot, rejoined });
         }
-        self.clear_suspicion(frame, effects);
+        self.clear_suspicion(now, frame, effects);
         let grant = Body::Grant(Grant { fenceable, heard_links });
         self.post(now, frame.src, Some(frame.as_echo()), grant, effects);
     }
 
-    /// Heard again before anybody was bound: there is no case.
-    fn clear_suspicion(&mut self, frame: &Frame, effects: &mut Effects) {
-        let cleared = |case: &crate::case::Case| {
-            case.is(frame.src.node, frame.boot) && case.why == Why::Silence && !case.binds_anybody()
-        };
-        if self.cases.iter().any(cleared) {
-            self.cases.retain(|case| !cleared(case));
-            effects.tell(News::Cleared { target: frame.src.node });
+    /// Heard again, and granted: there is no case, unless a majority may be bound to it.
+    fn clear_suspicion(&mut self, now: Instant, frame: &Frame, effects: &mut Effects) {
+        let (target, boot) = (frame.src.node, frame.boot);
+        let case = self.cases.iter().find(|case| case.is(target, boot));
+        let Some(case) = case.filter(|case| self.is_cleared(case)) else { return };
+        let binds_anybody = case.binds_anybody();
+        self.cases.retain(|case| !case.is(target, boot));
+        if binds_anybody {
+            self.release(now, (target, boot), effects);
         }
+        effects.tell(News::Cleared { target });
     }
 
     /// A condemned life still speaks: either its sentence was a mistake that can be taken back, or

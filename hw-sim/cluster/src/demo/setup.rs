@@ -7,6 +7,8 @@ use super::hook;
 use super::layout::{Block, Files};
 use super::node::Node;
 use super::rig::{Happening, Rig};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use nix::unistd::{AccessFlags, access};
 use palisade_host::keys;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -15,11 +17,24 @@ use std::sync::mpsc::Sender;
 use tempfile::TempDir;
 
 /// A new directory, which is removed when the value is dropped.
+///
+/// In memory where there is such a place, unless `TMPDIR` names another: the simulated machines have
+/// disks of their own, and must not wait for whatever else this machine's disk is doing.
 pub fn home() -> io::Result<TempDir> {
-    let usual = std::env::temp_dir();
-    let short = usual.as_os_str().len() <= ROOT_MAX;
-    let root = if short { usual } else { PathBuf::from("/tmp") };
+    let asked = std::env::var_os("TMPDIR").map(PathBuf::from);
+    let root = asked.or_else(in_memory).unwrap_or_else(std::env::temp_dir);
+    let short = root.as_os_str().len() <= ROOT_MAX;
+    let root = if short { root } else { PathBuf::from("/tmp") };
     tempfile::Builder::new().prefix("palisade-demo-").tempdir_in(root)
+}
+
+/// Where files live in memory, if programs may be run from there: a hook is one.
+fn in_memory() -> Option<PathBuf> {
+    let place = PathBuf::from("/dev/shm");
+    let flags = statvfs(&place).ok()?.flags();
+    let useful = !flags.intersects(FsFlags::ST_NOEXEC | FsFlags::ST_RDONLY);
+    let writable = access(&place, AccessFlags::W_OK | AccessFlags::X_OK).is_ok();
+    (useful && writable).then_some(place)
 }
 
 /// A Unix socket's path has 107 bytes at most; what stands below the root takes 40.
