@@ -220,18 +220,7 @@ fn at(ms: u64) -> Instant {
 
 fn config(me: NodeId, member: NodeId) -> FencerConfig {
     let ms = Duration::from_millis;
-    let raw = TimingRaw {
-        beat: ms(50),
-        suspect_after: ms(300),
-        stall: ms(20),
-        rtt: ms(5),
-        margin: ms(200),
-        drift_ppm: 500,
-        promise: ms(1_600),
-        off_confirm: ms(250),
-        on_rest: ms(2_000),
-        warrant: ms(1_900),
-    };
+    let raw = TimingRaw { promise: ms(1_600), ..TimingRaw::LAN_FAST };
     let member = MemberConfig { node: member, has_power_device: false, fire: ms(1_000) };
     FencerConfig {
         me,

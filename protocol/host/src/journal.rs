@@ -26,7 +26,7 @@ pub enum By {
 }
 
 /// What happened; the names are a contract with scripts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// Something was broken on purpose.
@@ -67,6 +67,86 @@ pub enum What {
     Rejoined,
     /// An operator's program ran.
     Hook,
+}
+
+impl What {
+    /// Every kind, the contract's first.
+    pub const ALL: [Self; 19] = [
+        Self::Fault,
+        Self::Suspected,
+        Self::Warrant,
+        Self::OffSent,
+        Self::OffVerified,
+        Self::Fenced,
+        Self::Promoted,
+        Self::OnSent,
+        Self::OnVerified,
+        Self::Admitted,
+        Self::SelfReset,
+        Self::RefusedPet,
+        Self::Alarm,
+        Self::Started,
+        Self::Quorum,
+        Self::Declined,
+        Self::Lost,
+        Self::Rejoined,
+        Self::Hook,
+    ];
+
+    /// The name in journals, JSON and pictures.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fault => "fault",
+            Self::Suspected => "suspected",
+            Self::Warrant => "warrant",
+            Self::OffSent => "off_sent",
+            Self::OffVerified => "off_verified",
+            Self::Fenced => "fenced",
+            Self::Promoted => "promoted",
+            Self::OnSent => "on_sent",
+            Self::OnVerified => "on_verified",
+            Self::Admitted => "admitted",
+            Self::SelfReset => "self_reset",
+            Self::RefusedPet => "refused_pet",
+            Self::Alarm => "alarm",
+            Self::Started => "started",
+            Self::Quorum => "quorum",
+            Self::Declined => "declined",
+            Self::Lost => "lost",
+            Self::Rejoined => "rejoined",
+            Self::Hook => "hook",
+        }
+    }
+
+    /// The kind of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|what| what.name() == name)
+    }
+
+    /// Whether scripts may rely on it (design §10); the others only help a reader.
+    pub const fn is_contract(self) -> bool {
+        match self {
+            Self::Fault
+            | Self::Suspected
+            | Self::Warrant
+            | Self::OffSent
+            | Self::OffVerified
+            | Self::Fenced
+            | Self::Promoted
+            | Self::OnSent
+            | Self::OnVerified
+            | Self::Admitted
+            | Self::SelfReset
+            | Self::RefusedPet
+            | Self::Alarm => true,
+            Self::Started
+            | Self::Quorum
+            | Self::Declined
+            | Self::Lost
+            | Self::Rejoined
+            | Self::Hook => false,
+        }
+    }
 }
 
 /// One line of the journal.

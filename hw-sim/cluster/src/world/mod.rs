@@ -48,19 +48,7 @@ pub const FIRE: Duration = Duration::from_millis(1_000);
 
 /// The timing of every world: profile `lan-fast` with a watchdog of one second.
 pub fn timing_raw() -> TimingRaw {
-    let ms = Duration::from_millis;
-    let raw = TimingRaw {
-        beat: ms(50),
-        suspect_after: ms(300),
-        stall: ms(20),
-        rtt: ms(5),
-        margin: ms(200),
-        drift_ppm: 500,
-        promise: Duration::ZERO,
-        off_confirm: ms(250),
-        on_rest: ms(2_100),
-        warrant: ms(1_900),
-    };
+    let raw = TimingRaw::LAN_FAST;
     TimingRaw { promise: raw.smallest_promise(FIRE), ..raw }
 }
 

@@ -71,18 +71,7 @@ pub(super) fn slowest(nodes: &[Node]) -> Option<(&Node, Duration)> {
 
 fn defaults(profile: Profile) -> TimingRaw {
     let ms = Duration::from_millis;
-    let lan_fast = TimingRaw {
-        beat: ms(50),
-        suspect_after: ms(300),
-        stall: ms(20),
-        rtt: ms(5),
-        margin: ms(200),
-        drift_ppm: 500,
-        promise: Duration::ZERO,
-        off_confirm: ms(250),
-        on_rest: ms(2_100),
-        warrant: ms(2_000),
-    };
+    let lan_fast = TimingRaw::LAN_FAST;
     match profile {
         Profile::LanFast => lan_fast,
         Profile::Lan => TimingRaw {

@@ -32,18 +32,7 @@ pub(super) fn node(id: u8) -> NodeId {
 
 /// Profile `lan-fast` for a watchdog of one second.
 pub(super) const fn timing_raw() -> TimingRaw {
-    TimingRaw {
-        beat: ms(50),
-        suspect_after: ms(300),
-        stall: ms(20),
-        rtt: ms(5),
-        margin: ms(200),
-        drift_ppm: 500,
-        promise: ms(1_530),
-        off_confirm: ms(250),
-        on_rest: ms(2_100),
-        warrant: ms(1_900),
-    }
+    TimingRaw { promise: ms(1_530), warrant: ms(1_900), ..TimingRaw::LAN_FAST }
 }
 
 /// A check that is asked each 15 s, may miss twice, and counts.

@@ -75,14 +75,9 @@ pub(super) const fn timing_raw() -> TimingRaw {
     TimingRaw {
         beat: BEAT,
         suspect_after: SPAN,
-        stall: ms(20),
-        rtt: ms(5),
-        margin: ms(200),
-        drift_ppm: 500,
         promise: PROMISE,
-        off_confirm: ms(250),
-        on_rest: ms(2_100),
         warrant: WARRANT,
+        ..TimingRaw::LAN_FAST
     }
 }
 
