@@ -184,8 +184,8 @@ impl Place {
     }
 }
 
-/// A proof, which only a core can write: the one voter of a cluster hears node 2, then a human confirms
-/// that it is dead.
+/// A proof, which only a core can write: the one voter of a cluster hears node 2, then for a second nothing,
+/// and a human confirms that it is dead.
 fn proof() -> Proof {
     let (one, two) = (NodeId::new(1).unwrap(), NodeId::new(2).unwrap());
     let mut core =
@@ -206,7 +206,7 @@ fn proof() -> Proof {
     let mut proofs = Vec::new();
     let mut input = Input::Confirm { target: two };
     for step in 1..100 {
-        let effects = core.handle(at(5_001 + 10 * step), input);
+        let effects = core.handle(at(6_000 + 10 * step), input);
         proofs.extend(effects.proofs);
         let written = effects.persist.map(|state| Input::Durable { version: state.version });
         input = written.unwrap_or(Input::Tick);
