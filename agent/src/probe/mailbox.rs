@@ -7,7 +7,7 @@
 //!    +------------------------------------------+  take (loop)
 //! ```
 
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use super::atomic::{AtomicU32, AtomicU64, Ordering};
 use palisade_agent_core::ProbeReport;
 use palisade_agent_core::health::{Answer, FailKind};
 use palisade_protocol::time::Instant;

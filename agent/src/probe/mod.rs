@@ -2,6 +2,7 @@
 //!
 //! The loop never waits for it. A probe that hangs or panics costs its answer and nothing else.
 
+mod atomic;
 mod bitbucket;
 mod http;
 mod mailbox;

@@ -21,7 +21,7 @@ const RECORD_LEN: usize = 10;
 pub const DURABLE_MAX: usize = RECORD_LEN * SENTENCES_MAX;
 
 /// One condemned life of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sentence {
     /// The node.
     pub target: NodeId,
@@ -32,7 +32,7 @@ pub struct Sentence {
 }
 
 /// All condemned lives, as they go to the disk.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct DurableState {
     /// Grows with each change; the shell reports it back when it is on the disk. Not stored.
     pub version: u32,
@@ -65,9 +65,20 @@ impl DurableState {
         let (records, []) = bytes.as_chunks::<RECORD_LEN>() else { return None };
         let mut state = Self::default();
         for record in records {
-            state.sentences.push(Sentence::from_record(*record)?).ok()?;
+            let sentence = Sentence::from_record(*record)?;
+            if !state.has_room_for(&sentence) {
+                return None;
+            }
+            state.sentences.push(sentence).ok()?;
         }
         Some(state)
+    }
+
+    /// Whether its node has room for one more, and this life has none yet.
+    fn has_room_for(&self, sentence: &Sentence) -> bool {
+        let mut of_node = self.sentences.iter().filter(|known| known.target == sentence.target);
+        let others = of_node.clone().count();
+        others < SENTENCES_EACH && !of_node.any(|known| known.boot == sentence.boot)
     }
 }
 
@@ -139,5 +150,15 @@ mod tests {
         assert_eq!(DurableState::decode(&[]), Some(DurableState::default()));
         assert_eq!(DurableState::decode(&[0; RECORD_LEN]), None, "there is no node 0");
         assert_eq!(DurableState::decode(&[1, 6, 0, 0, 0, 0, 0, 0, 0, 0]), None, "no such proof");
+    }
+
+    #[test]
+    fn a_file_that_no_fencer_can_have_written_is_none() {
+        let life = |boot| [1, 0, boot, 0, 0, 0, 0, 0, 0, 0];
+        assert!(DurableState::decode(&[life(1), life(2)].concat()).is_some());
+        let three = [life(1), life(2), life(3)].concat();
+        assert_eq!(DurableState::decode(&three), None, "a node has room for two");
+        let twice = [life(1), life(1)].concat();
+        assert_eq!(DurableState::decode(&twice), None, "a life is condemned once");
     }
 }

@@ -123,7 +123,7 @@ impl What {
         Self::ALL.into_iter().find(|what| what.name() == name)
     }
 
-    /// Whether scripts may rely on it (design §10); the others only help a reader.
+    /// Whether scripts may rely on it; the others only help a reader.
     pub const fn is_contract(self) -> bool {
         match self {
             Self::Fault

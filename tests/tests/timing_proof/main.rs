@@ -18,7 +18,7 @@ use palisade_protocol::timing::{Inequality, Timing};
 use palisade_tests::smt::{self, Answer, Claim};
 
 /// Random configurations of each comparison.
-const CASES: usize = 200;
+const CASES: usize = 100;
 
 #[test]
 fn every_claim_is_proved() {

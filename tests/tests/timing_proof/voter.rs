@@ -6,7 +6,8 @@ use palisade_fencer_core::{
 use palisade_protocol::ids::{BootId, LinkId, NodeId, Peer, Seq, Start};
 use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::wire::{
-    Body, Condemn, Decline, DogClass, DogReport, Echo, Frame, HeardMatrix, Renew, Verdict, Why,
+    Body, Condemn, Decline, DogClass, DogReport, Echo, Frame, HeardMatrix, Pardon, Renew, Verdict,
+    Why,
 };
 
 use crate::numbers::{Case, NANO, longest};
@@ -21,10 +22,9 @@ pub(crate) fn promises(case: &Case) -> Duration {
     let (voter, granted_at) = Voter::granting(case);
     let promised = |span| {
         let mut voter = voter.clone();
-        match voter.asked(granted_at + span, 2, false) {
-            Body::Agreed(agreed) => !agreed.promise_over,
-            other => panic!("an order is agreed to, not {other:?}"),
-        }
+        let answer = voter.asked(granted_at + span, 2, false);
+        let Body::Agreed(agreed) = answer else { panic!("an order is agreed to: {answer:?}") };
+        !agreed.promise_over
     };
     longest(most(case), promised) + NANO
 }
@@ -113,11 +113,11 @@ impl Voter {
 
 /// The number of the newest frame to `peer`.
 fn seq_to(effects: &Effects, peer: Peer) -> Option<Seq> {
-    effects.posts.iter().filter(|post| post.dst == peer).map(|post| post.seq).last()
+    effects.posts.iter().filter(|post| post.dst == peer).map(|post| post.seq).next_back()
 }
 
-fn nobody() -> palisade_protocol::wire::Pardon {
-    palisade_protocol::wire::Pardon { target: node(1), boot: BootId(0) }
+fn nobody() -> Pardon {
+    Pardon { target: node(1), boot: BootId(0) }
 }
 
 fn renew() -> Renew {

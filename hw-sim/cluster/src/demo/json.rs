@@ -1,4 +1,4 @@
-//! The run as one line of JSON (design §10): a contract with scripts. Nothing for readers.
+//! The run as one line of JSON: a contract with scripts. Nothing for readers.
 
 use super::event::Mark;
 use super::judge::{Verdict, all_held};

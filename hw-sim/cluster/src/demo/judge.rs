@@ -1,4 +1,4 @@
-//! Judges a run against the promises (design §1). Pure: reads the record, decides nothing in it.
+//! Judges a run against the promises. Pure: reads the record, decides nothing in it.
 
 use super::event::{Mark, What, signed_ms};
 use super::node::Node;
@@ -25,7 +25,7 @@ pub enum Fate {
 /// The judgement on one promise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verdict {
-    /// The promise's number in design §1, or `end` for the expected end.
+    /// The promise's number as the README lists them, or `end` for the expected end.
     pub promise: &'static str,
     /// Its name.
     pub title: &'static str,
