@@ -162,7 +162,8 @@ impl Daemon {
             let now = clock::now();
             match turn {
                 Turn::Rest | Turn::StillRefused => return,
-                Turn::Armed => {
+                Turn::Armed(effects) => {
+                    self.carry_out(now, &effects);
                     log::info!(
                         "{} armed, {:?}",
                         self.petting.dog().name(),

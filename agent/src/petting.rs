@@ -8,6 +8,8 @@ use palisade_agent_core::{AgentCore, Effects, Input};
 use palisade_host::clock;
 use palisade_protocol::time::{Duration, Instant};
 
+use nix::errno::Errno;
+
 use crate::holder::Holder;
 use crate::watchdog::{Dog, DogError};
 
@@ -48,8 +50,9 @@ pub(crate) struct PetCounts {
 pub(crate) enum Turn {
     /// Nothing was due.
     Rest,
-    /// It was armed; the first pet, due at once, decides whether that counts.
-    Armed,
+    /// It was armed; the first pet, due at once, decides whether that counts. What the core makes of
+    /// how well it is held.
+    Armed(Effects),
     /// It was petted; what the core makes of it.
     Petted(Effects),
     /// A pet was refused, for the same reason as before.
@@ -97,7 +100,7 @@ impl Petting {
         }
         match core.pet_decision(now) {
             Ok(permit) if self.dog.is_armed() => self.pet(core, permit),
-            Ok(permit) => self.arm(&permit),
+            Ok(permit) => self.arm(core, &permit),
             Err(refusal) => self.refuse(refusal),
         }
     }
@@ -145,20 +148,30 @@ impl Petting {
     }
 
     /// Opens and sets the dog, which may take long; what counts is the pet that follows.
-    fn arm(&mut self, permit: &PetPermit) -> Turn {
+    fn arm(&mut self, core: &mut AgentCore, permit: &PetPermit) -> Turn {
         if let Err(error) = self.dog.arm(permit) {
             self.due_at = clock::now() + ARM_AGAIN_AFTER;
             return Turn::Failed(error, Effects::default());
         }
-        if let (Some(holder), Some(device)) = (&self.holder, self.dog.device())
-            && let Err(error) = holder.hold(device)
-        {
+        self.refused = None;
+        Turn::Armed(if self.is_held() {
+            Effects::default()
+        } else {
+            core.handle(clock::now(), Input::DogUncertain)
+        })
+    }
+
+    /// Has the second holder keep the device, if this dog has one; whether no death of the agent pets.
+    fn is_held(&self) -> bool {
+        let Some(device) = self.dog.device() else { return true };
+        let held = self.holder.as_ref().ok_or(Errno::ECHILD).and_then(|holder| holder.hold(device));
+        if let Err(error) = held {
             log::error!(
-                "the watchdog has no second holder: {error}; if the agent dies it is petted once more"
+                "the watchdog has no second holder: {error}; if the agent dies it is petted once more, \
+                 so its lease proves nothing until the agent is restarted"
             );
         }
-        self.refused = None;
-        Turn::Armed
+        held.is_ok()
     }
 
     /// Only an armed dog makes a refusal worth telling.

@@ -25,7 +25,7 @@ pub const NEWS_MAX: usize = 8;
 const MATRIX_LINKS: u32 = 4;
 
 /// What the agent is told when it starts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct AgentConfig {
     /// This node.
     pub me: NodeId,
@@ -46,7 +46,7 @@ pub struct AgentConfig {
 }
 
 /// The watchdog, as it was found and measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DogConfig {
     /// What it is.
     pub class: DogClass,
@@ -81,6 +81,8 @@ pub enum Input {
         /// When the pet was complete.
         done_at: Instant,
     },
+    /// A death of this agent would pet the watchdog once more: its time is certain no longer.
+    DogUncertain,
     /// The watchdog was disarmed.
     Disarmed,
     /// Leave the cluster.
@@ -128,7 +130,7 @@ impl Effects {
 }
 
 /// Where the agent is on its way out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Phase {
     /// It renews.
     #[default]
@@ -155,7 +157,7 @@ pub struct VoterView<'a> {
 }
 
 /// The agent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct AgentCore {
     config: AgentConfig,
     voters: Voters,
@@ -204,6 +206,7 @@ impl AgentCore {
                 self.petted(&permit, done_at, &mut effects);
             }
             Input::Petted { permit, done_at } => self.petted(&permit, done_at, &mut effects),
+            Input::DogUncertain => self.config.dog.certified = false,
             Input::Disarmed => self.armed = false,
             Input::Leave => self.leave(now, &mut effects),
             Input::ArmCheck => self.health.iter_mut().for_each(|health| health.arm(now)),

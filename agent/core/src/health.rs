@@ -12,7 +12,7 @@ const PROBE_LOST_AFTER: Duration = Duration::from_secs(1);
 const FIRST_EVERY: Duration = Duration::from_secs(1);
 
 /// What the service answered, as its profile reads it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// It works.
     Running,
@@ -31,7 +31,7 @@ pub enum Answer {
 }
 
 /// How it has failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FailKind {
     /// 404: the web application was not deployed.
     NotDeployed,
@@ -48,7 +48,7 @@ pub enum FailKind {
 }
 
 /// How a service is checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CheckConfig {
     /// From one question to the next.
     pub every: Duration,
@@ -76,7 +76,7 @@ pub struct CheckConfig {
 /// `Unknown` never becomes `Down`: a node that has not served yet has nothing to hand over. A check
 /// armed later is armed because the service is being started: until it answers for itself, or its
 /// start deadline passes, nothing it says is a failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Health {
     config: CheckConfig,
     armed: bool,
@@ -88,7 +88,7 @@ pub struct Health {
 }
 
 /// Which of the phases with a deadline of its own a service is in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Phase {
     Armed,
     Starting,

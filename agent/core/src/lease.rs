@@ -10,7 +10,7 @@ use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::wire::Withheld;
 
 /// One voter, as this agent knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Voter {
     pub(crate) id: NodeId,
     pub(crate) peer: PeerState,
@@ -29,7 +29,7 @@ impl Voter {
 }
 
 /// All configured voters, in order of their ids.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Voters(Vec<Voter, VOTERS_MAX>);
 
 impl Voters {

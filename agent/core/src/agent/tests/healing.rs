@@ -124,3 +124,14 @@ fn every_renewal_carries_the_verdict_and_the_watchdog() {
     }));
     assert_eq!(posts[0].dst.node, node(1));
 }
+
+#[test]
+fn a_watchdog_that_a_death_of_the_agent_would_pet_is_certain_no_longer() {
+    let mut rig = Rig::new();
+    rig.lease();
+    rig.arm();
+    rig.input(Input::DogUncertain);
+    let posts = rig.beat();
+    let Body::Renew(renew) = posts[0].body else { panic!("a renewal, not {:?}", posts[0]) };
+    assert!(renew.dog.armed && !renew.dog.certified);
+}
