@@ -11,7 +11,7 @@ use heapless::Vec;
 use crate::time::{Duration, shortened_by_drift};
 
 /// The numbers of a configuration, not yet checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TimingRaw {
     /// `beat`: how often a member renews and a voter shows itself.
     pub beat: Duration,
@@ -80,7 +80,7 @@ impl TimingRaw {
 }
 
 /// Checked timing of a cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Timing {
     raw: TimingRaw,
 }

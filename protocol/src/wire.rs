@@ -43,7 +43,7 @@ pub struct Echo {
 }
 
 /// What a frame says, one variant for each kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
     /// Member to voter: renew my lease.
     Renew(Renew),
@@ -153,7 +153,7 @@ impl Body {
 }
 
 /// A frame that a core wants sent to one peer, on every link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Post {
     /// To whom.
     pub dst: Peer,
@@ -166,7 +166,7 @@ pub struct Post {
 }
 
 /// An authentic frame, as a core hears it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Frame {
     /// From whom: the tag proves it.
     pub src: Peer,

@@ -10,13 +10,15 @@ use crate::power::PowerSequence;
 use crate::warrant::{OrderId, PowerAct, PowerOrder};
 
 /// What one voter says about a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Vote {
     pub(crate) voter: NodeId,
     /// When the question was sent to which it said that it would agree.
     pub(crate) sounded_at: Option<Instant>,
     /// When the question was sent to which it agreed, for good.
     pub(crate) bound_at: Option<Instant>,
+    /// When the question was sent to which it said that the life is proven over.
+    pub(crate) over_at: Option<Instant>,
     /// Its promise to the life has ended.
     pub(crate) promise_over: bool,
     /// The life's watchdog bites for certain.
@@ -26,7 +28,7 @@ pub(crate) struct Vote {
 }
 
 /// How far a case is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Stage {
     /// Asking who would agree.
     Sounding,
@@ -37,7 +39,7 @@ pub(crate) enum Stage {
 }
 
 /// One case.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Case {
     pub(crate) number: u32,
     pub(crate) target: NodeId,
@@ -86,6 +88,15 @@ impl Case {
         }
     }
 
+    /// Notes that `voter` declined a question sent at `asked_at`.
+    pub(crate) fn declined(&mut self, voter: NodeId, why: Decline, asked_at: Instant) {
+        let Some(vote) = self.vote(voter) else { return };
+        vote.declined = Some(why);
+        if let Decline::Over(_) = why {
+            vote.over_at = vote.over_at.max(Some(asked_at));
+        }
+    }
+
     pub(crate) fn is(&self, target: NodeId, boot: BootId) -> bool {
         (self.target, self.boot) == (target, boot)
     }
@@ -108,6 +119,31 @@ impl Case {
     /// Whether any voter has ever bound itself.
     pub(crate) fn binds_anybody(&self) -> bool {
         self.stage > Stage::Sounding
+    }
+
+    /// Whether a majority may be bound to it, and nothing is proven yet.
+    pub(crate) fn is_open_and_binds(&self) -> bool {
+        self.binds_anybody() && self.proven.is_none()
+    }
+
+    /// Until when nobody else can be at work on the machine: a majority is bound, or has said that
+    /// the life is over, so that it is bound to nobody and will agree with nobody.
+    pub(crate) fn free_until(&self, warrant_life: Duration) -> Option<Instant> {
+        let spoken = self.votes.iter().map(|vote| vote.bound_at.max(vote.over_at));
+        majority_newest(spoken).map(|at| at + warrant_life)
+    }
+
+    /// Whether the agreement of a majority stands.
+    pub(crate) fn stands(&self, now: Instant, warrant_life: Duration) -> bool {
+        self.agreed_until(warrant_life).is_some_and(|end| now < end)
+    }
+
+    /// Whether a majority of voters says that there is no such life to end: a later one is heard,
+    /// or it has left.
+    pub(crate) fn is_moot(&self) -> bool {
+        let unknown = |vote: &&Vote| vote.declined == Some(Decline::UnknownLife);
+        let moot = self.why == Why::Silence && self.stage == Stage::Sounding;
+        moot && self.votes.iter().filter(unknown).count() >= majority(self.votes.len())
     }
 
     /// Whether the life is proven over and its power needs nothing more.
@@ -167,6 +203,7 @@ impl Vote {
             voter,
             sounded_at: None,
             bound_at: None,
+            over_at: None,
             promise_over: false,
             dog_trusted: false,
             declined: None,

@@ -6,7 +6,7 @@ use palisade_protocol::time::Duration;
 use palisade_protocol::timing::Timing;
 
 /// The fencer's own view of the configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct FencerConfig {
     /// The node it runs on.
     pub me: NodeId,
@@ -29,7 +29,7 @@ pub struct FencerConfig {
 }
 
 /// One member, to its fencers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemberConfig {
     /// Which node.
     pub node: NodeId,

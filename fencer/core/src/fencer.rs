@@ -11,8 +11,8 @@ use palisade_protocol::wire::{Beat, Body, Decline, Echo, Frame, Post, ProofKind,
 
 use crate::case::Case;
 use crate::config::FencerConfig;
-use crate::durable::{DurableState, Memory};
-use crate::member::Member;
+use crate::durable::{DurableState, Memory, SENTENCES_EACH};
+use crate::member::{Hold, Member};
 use crate::news::{Alarm, News};
 use crate::power::PowerReport;
 use crate::proof::Proof;
@@ -31,12 +31,19 @@ pub(crate) const POSTS_MAX: usize = (VOTERS_MAX - 1) * (3 + 3 * CASES_MAX) + 2 *
 /// Most news of one input.
 pub(crate) const NEWS_MAX: usize = 64;
 
+/// Most proofs of one input: one for each case, and for each life that a new one proves over.
+const PROOFS_MAX: usize = CASES_MAX + SENTENCES_EACH + 1;
+
 /// Most answers that wait for the disk: one for each other voter and case.
 const PENDING_MAX: usize = (VOTERS_MAX - 1) * CASES_MAX;
 
 /// How long a link or voter must be silent to be told as lost, in spans of suspicion: a link is
 /// told about, not acted upon, so it may take its time.
 const LINK_LOST_SPANS: u32 = 3;
+
+/// How many spans of suspicion after its leaving a life may still be told as granted: its last
+/// renewal, the beat that tells of the grant and the grant it tells of are each a span old at most.
+const STRAGGLER_SPANS: u32 = 3;
 
 /// One thing that happened.
 #[derive(Clone, Copy, Debug)]
@@ -86,7 +93,7 @@ pub struct Effects {
     /// Changes to tell.
     pub news: Vec<News, NEWS_MAX>,
     /// Lives proven over.
-    pub proofs: Vec<Proof, CASES_MAX>,
+    pub proofs: Vec<Proof, PROOFS_MAX>,
 }
 
 impl Effects {
@@ -102,7 +109,7 @@ impl Effects {
 }
 
 /// One other voter.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Voter {
     id: NodeId,
     peer: PeerState,
@@ -113,7 +120,7 @@ struct Voter {
 }
 
 /// A vote that waits for the disk.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 struct Pending {
     asker: NodeId,
     echo: Echo,
@@ -123,7 +130,7 @@ struct Pending {
 }
 
 /// The fencer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct FencerCore {
     config: FencerConfig,
     voters: Vec<Voter, VOTERS_MAX>,
@@ -360,13 +367,13 @@ impl FencerCore {
             effects.tell(News::VoterHeard { voter: id });
         }
         match frame.body {
-            Body::Beat(beat) => self.voter_beat(id, beat, effects),
+            Body::Beat(beat) => self.voter_beat(now, id, beat, effects),
             Body::Condemn(condemn) => self.asked(now, frame, condemn, effects),
             Body::Agreed(agreed) => self.agreed(id, agreed, asked_at),
-            Body::Declined(declined) => self.declined(now, id, declined, effects),
+            Body::Declined(declined) => self.declined(now, (id, asked_at), declined, effects),
             Body::Fenced(fenced) => self.told_fenced(now, frame, fenced, effects),
             Body::FencedAck(ack) => self.fenced_noted(id, ack),
-            Body::Pardon(pardon) => self.pardoned(id, pardon),
+            Body::Pardon(pardon) => self.pardoned(frame, pardon),
             Body::Hello
             | Body::Renew(_)
             | Body::Grant(_)
@@ -378,8 +385,9 @@ impl FencerCore {
         }
     }
 
-    fn voter_beat(&mut self, id: NodeId, beat: Beat, effects: &mut Effects) {
+    fn voter_beat(&mut self, now: Instant, id: NodeId, beat: Beat, effects: &mut Effects) {
         let mine = self.config.digest;
+        self.unlearn_leavings(now, beat);
         let Some(voter) = self.voters.iter_mut().find(|voter| voter.id == id) else { return };
         let differs = beat.config != mine;
         if differs && !voter.config_told {
@@ -387,6 +395,18 @@ impl FencerCore {
         }
         voter.config_told = differs;
         voter.beat = Some(beat);
+    }
+
+    /// A life that another voter grants, longer after it left than any straggler is granted, has
+    /// come back unheard by this voter.
+    fn unlearn_leavings(&mut self, now: Instant, beat: Beat) {
+        let stragglers = self.config.timing.raw().suspect_after.saturating_mul(STRAGGLER_SPANS);
+        for member in &mut self.members {
+            let granted = beat.granting.has(member.node());
+            if granted && member.left.is_some() && now.since(member.left_at) > stragglers {
+                member.left = None;
+            }
+        }
     }
 
     /// Somebody who cannot be believed yet is told which frame to echo.
@@ -490,10 +510,16 @@ impl FencerCore {
         others.with(self.config.me)
     }
 
+    /// Whoever was at work on a condemned life is forgotten, but its warrant may stand: until it has
+    /// lapsed nobody else is agreed with. A node never shoots itself, so its own name is nobody's.
     fn recall(&mut self, state: &DurableState) {
+        let until = self.started_at + self.config.timing.raw().warrant;
         for sentence in &state.sentences {
             if let Some(member) = self.member_mut(Peer::member(sentence.target)) {
                 member.recall(*sentence);
+                if sentence.closed.is_none() {
+                    member.hold = Some(Hold { shooter: sentence.target, until, asked: None });
+                }
             }
         }
     }

@@ -4,7 +4,7 @@ use heapless::Vec;
 use palisade_protocol::ids::{BootId, FENCES_REMEMBERED, NodeId, Peer};
 use palisade_protocol::peer::PeerState;
 use palisade_protocol::time::{Duration, Instant};
-use palisade_protocol::wire::{DogClass, ProofKind, Renew};
+use palisade_protocol::wire::{DogClass, Echo, ProofKind, Renew};
 
 use crate::config::MemberConfig;
 use crate::durable::{SENTENCES_EACH, Sentence};
@@ -13,7 +13,7 @@ use crate::durable::{SENTENCES_EACH, Sentence};
 pub(crate) const FENCE_WINDOW: Duration = Duration::from_secs(3_600);
 
 /// One member.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(crate) struct Member {
     pub(crate) config: MemberConfig,
     pub(crate) peer: PeerState,
@@ -27,6 +27,12 @@ pub(crate) struct Member {
     pub(crate) word: Option<Renew>,
     /// The life that has left.
     pub(crate) left: Option<BootId>,
+    /// When that was noted last.
+    pub(crate) left_at: Instant,
+    /// The life that was told about as no concern of this voter.
+    pub(crate) given_up: Option<BootId>,
+    /// The life that the one known has replaced.
+    pub(crate) former: Option<BootId>,
     /// Until when no later life is admitted, and for whom.
     pub(crate) hold: Option<Hold>,
     /// When two processes last claimed to be this member.
@@ -44,10 +50,12 @@ pub(crate) struct Member {
 }
 
 /// A shooter is at work on a member: no later life is admitted until it is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Hold {
     pub(crate) shooter: NodeId,
     pub(crate) until: Instant,
+    /// The shooter's question that this answers; none for this voter's own, or one forgotten.
+    pub(crate) asked: Option<Echo>,
 }
 
 impl Member {
@@ -60,6 +68,9 @@ impl Member {
             pardoned_at: None,
             word: None,
             left: None,
+            left_at: Instant::BOOT,
+            given_up: None,
+            former: None,
             hold: None,
             twin_at: None,
             suspected: None,
@@ -135,6 +146,16 @@ impl Member {
         true
     }
 
+    /// Whether `boot` gave its lease up, by all this voter knows.
+    pub(crate) fn has_left(&self, boot: BootId) -> bool {
+        self.left == Some(boot)
+    }
+
+    /// Whether the life known came after `boot`.
+    pub(crate) fn has_outlived(&self, boot: BootId) -> bool {
+        self.former == Some(boot) && self.peer.boot() != Some(boot)
+    }
+
     /// Forgets an unclosed sentence.
     pub(crate) fn pardon(&mut self, boot: BootId) -> bool {
         let open = self.sentences.iter().position(|s| s.boot == boot && s.closed.is_none());
@@ -154,10 +175,12 @@ impl Member {
         self.hold.filter(|hold| now < hold.until).map(|hold| hold.shooter)
     }
 
-    /// Whether its watchdog bites for certain, by the last renewal that this voter granted.
-    pub(crate) fn dog_trusted(&self, boot: BootId) -> bool {
+    /// Whether its watchdog bites for certain, by the last renewal that this voter granted: under
+    /// another configuration than that of `digest`, the node may count on a longer promise.
+    pub(crate) fn dog_trusted(&self, boot: BootId, digest: u32) -> bool {
         let trusted = |word: Renew| {
-            word.dog.armed && word.dog.certified && word.dog.class == DogClass::Physical
+            let certain = word.dog.armed && word.dog.certified;
+            certain && word.dog.class == DogClass::Physical && word.config == digest
         };
         self.peer.boot() == Some(boot) && self.word.is_some_and(trusted)
     }

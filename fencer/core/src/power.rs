@@ -38,7 +38,7 @@ pub const FALL_MAX: Duration = Duration::from_secs(20);
 pub const RISE_MAX: Duration = Duration::from_secs(60);
 
 /// What became of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PowerReport {
     /// The BMC accepted the command; also if it says that the machine is in that state already
     /// (0xD5), which alone proves nothing.
@@ -69,7 +69,7 @@ pub enum PowerReport {
 ///                                                                                             Done
 ///  proven otherwise: Settling (an Off left, so it may still fall) or Done
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Stage {
     Ordering,
     Falling { session_at: Instant, obeyed_at: Instant, first_off_at: Option<Instant> },
@@ -92,7 +92,7 @@ pub(crate) enum Shown {
 }
 
 /// The power of one condemned machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct PowerSequence {
     stage: Stage,
     warranted_at: Instant,
@@ -118,6 +118,11 @@ impl PowerSequence {
     /// Whether nothing is left to do.
     pub(crate) fn is_done(&self) -> bool {
         self.stage == Stage::Done
+    }
+
+    /// Whether an Off has left from which the machine may still fall.
+    pub(crate) fn may_fall(&self, now: Instant) -> bool {
+        self.off_left_at.is_some_and(|left| now.since(left) <= FALL_MAX)
     }
 
     /// Whether it is off and waits to be raised.

@@ -6,7 +6,7 @@ use palisade_protocol::ids::{BootId, NodeId};
 use palisade_protocol::time::Instant;
 
 /// What is to be done with a node's power.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PowerAct {
     /// Cut it: chassis control, power down. Needs a warrant.
     Off,
@@ -17,7 +17,7 @@ pub enum PowerAct {
 }
 
 /// One order to the power engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PowerOrder {
     /// Its name; reports carry it back.
     pub id: OrderId,

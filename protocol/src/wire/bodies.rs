@@ -6,7 +6,7 @@
 use super::{BootId, Deserialize, NodeId, NodeMask, Serialize};
 
 /// What a frame is, as the prelude numbers it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Kind(pub u8);
 
 impl Kind {
@@ -41,7 +41,7 @@ impl Kind {
 }
 
 /// What the node's health check says, as the agent judges it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Verdict {
     /// No answer yet.
     #[default]
@@ -57,7 +57,7 @@ pub enum Verdict {
 }
 
 /// What kind of watchdog a node has: whether its bite can be relied on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DogClass {
     /// Nobody knows.
     #[default]
@@ -71,7 +71,7 @@ pub enum DogClass {
 }
 
 /// A node's watchdog, as its agent knows it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DogReport {
     /// Whether it is running.
     pub armed: bool,
@@ -86,11 +86,11 @@ pub struct DogReport {
 }
 
 /// Who is heard on which link: bit `4 × place of the voter + link`, voters in order of their ids.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HeardMatrix(pub u32);
 
 /// Renew my lease.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Renew {
     /// What the health check says.
     pub verdict: Verdict,
@@ -103,7 +103,7 @@ pub struct Renew {
 }
 
 /// The echoed renewal is granted: a promise to support nobody's taking over for `P` from now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Grant {
     /// Whether this voter could cut the member's power now.
     pub fenceable: bool,
@@ -112,7 +112,7 @@ pub struct Grant {
 }
 
 /// Why a renewal is not granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Withheld {
     /// The voter has just started and may have promised somebody else something.
     BootHold,
@@ -129,14 +129,14 @@ pub enum Withheld {
 }
 
 /// The echoed renewal is not granted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Withhold {
     /// Why.
     pub why: Withheld,
 }
 
 /// Why a life is to be ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Why {
     /// It was not heard for `suspect_after`.
     Silence,
@@ -157,22 +157,22 @@ impl Why {
 }
 
 /// Take over from me.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Request {
     /// Why.
     pub why: Why,
 }
 
 /// I have given my lease up and pet no more after your majority has answered.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Leave {}
 
 /// Your leaving is noted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LeaveAck {}
 
 /// I am here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Beat {
     /// Whether this voter still holds back after its start.
     pub holding: bool,
@@ -183,7 +183,7 @@ pub struct Beat {
 }
 
 /// Do you agree that this life is lost?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Condemn {
     /// The node.
     pub target: NodeId,
@@ -198,7 +198,7 @@ pub struct Condemn {
 
 /// Yes. If bound: that life is condemned on my disk, and I admit no later one for the life of a
 /// warrant from now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Agreed {
     /// The node.
     pub target: NodeId,
@@ -206,14 +206,15 @@ pub struct Agreed {
     pub boot: BootId,
     /// Whether this is done, or only would be.
     pub bound: bool,
-    /// Whether my promise to that life has ended by my clock.
+    /// Whether my promise to that life has ended by my clock, or that life gave it up by leaving.
     pub promise_over: bool,
-    /// Whether the last renewal I granted to it said: armed, certified, physical.
+    /// Whether the last renewal I granted to it said armed, certified, physical, under my own
+    /// configuration; or it has left, and nobody needs its watchdog.
     pub dog_trusted: bool,
 }
 
 /// Why a voter does not agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Decline {
     /// It hears the target.
     StillHeard,
@@ -227,14 +228,14 @@ pub enum Decline {
     Writing,
     /// It could not be written.
     DiskFailed,
-    /// It never knew that life, or knows a later one.
+    /// It knows a later life, or knows that this one has left: there is nothing to suspect.
     UnknownLife,
     /// It knows that life to be over, proven so.
     Over(ProofKind),
 }
 
 /// No.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Declined {
     /// The node.
     pub target: NodeId,
@@ -245,7 +246,7 @@ pub struct Declined {
 }
 
 /// What proves that a life is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ProofKind {
     /// The BMC obeyed off under a warrant, and read off twice.
     PowerOff,
@@ -273,7 +274,7 @@ impl ProofKind {
 }
 
 /// That life is proven over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fenced {
     /// The node.
     pub target: NodeId,
@@ -284,7 +285,7 @@ pub struct Fenced {
 }
 
 /// Noted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct FencedAck {
     /// The node.
     pub target: NodeId,
@@ -294,7 +295,7 @@ pub struct FencedAck {
 
 /// I asked you to condemn that life and am done with it: hold its next life back no longer, and if
 /// it is not proven over, forget its condemnation, because no majority shared it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pardon {
     /// The node.
     pub target: NodeId,

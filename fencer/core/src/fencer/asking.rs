@@ -1,6 +1,6 @@
 //! Cases of this fencer: when one is opened, who is asked, what the answers make of it.
 
-use palisade_protocol::ids::{BootId, NodeId, Peer};
+use palisade_protocol::ids::{BootId, NodeId, NodeMask, Peer};
 use palisade_protocol::quorum::majority;
 use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::wire::{Agreed, Body, Condemn, Decline, Declined, Frame, Pardon, Why};
@@ -53,13 +53,18 @@ impl FencerCore {
         }
     }
 
-    /// Opens a case, unless there is one, it cannot be ours, or a brake holds; whether it did.
+    /// Opens a case, unless there is one, it cannot be ours, or a brake holds; whether it did. A
+    /// condemned life comes before one that is only suspected.
     pub(super) fn open_case(
         &mut self,
         now: Instant,
         (target, boot, why): (NodeId, BootId, Why),
         effects: &mut Effects,
     ) -> bool {
+        if self.member(target).is_some_and(|member| member.sentence(boot).is_some()) {
+            let void = |case: &Case| case.boot != boot && !case.binds_anybody();
+            self.cases.retain(|case| case.target != target || !void(case));
+        }
         let known = self.cases.iter().any(|case| case.target == target);
         if known || !self.may_shoot(target) || self.brake(now, (target, boot, why), effects) {
             return false;
@@ -68,6 +73,7 @@ impl FencerCore {
         let ask_at = now + self.stagger(now, target);
         let who = (target, boot, why);
         let case = Case::new(self.case_number, who, now, ask_at, &self.config.voters);
+        self.make_room();
         self.cases.push(case).is_ok()
     }
 
@@ -92,9 +98,11 @@ impl FencerCore {
         }
     }
 
+    /// An answer to a question of an earlier case counts for nothing: that agreement may have been
+    /// taken back.
     pub(super) fn agreed(&mut self, voter: NodeId, agreed: Agreed, asked_at: Instant) {
         let case = self.cases.iter_mut().find(|case| case.is(agreed.target, agreed.boot));
-        if let Some(case) = case {
+        if let Some(case) = case.filter(|case| asked_at >= case.opened_at) {
             record(case, voter, agreed, asked_at);
         }
     }
@@ -102,17 +110,18 @@ impl FencerCore {
     pub(super) fn declined(
         &mut self,
         now: Instant,
-        voter: NodeId,
+        (voter, asked_at): (NodeId, Instant),
         declined: Declined,
         effects: &mut Effects,
     ) {
         let Declined { target, boot, why } = declined;
         let Some(case) = self.cases.iter_mut().find(|case| case.is(target, boot)) else { return };
-        if let Some(vote) = case.vote(voter) {
-            vote.declined = Some(why);
-        }
+        case.declined(voter, why, asked_at);
+        let moot = case.is_moot();
         if let Decline::Over(kind) = why {
             self.close(now, (target, boot), Evidence::Reported { by: voter, kind }, effects);
+        } else if moot {
+            self.give_up(now, (target, boot), effects);
         }
     }
 
@@ -122,8 +131,11 @@ impl FencerCore {
             return;
         }
         let mut cases = core::mem::take(&mut self.cases);
-        for case in &mut cases {
-            self.drive(now, case, effects);
+        for place in 0..cases.len() {
+            let being_fenced = self.being_fenced(&cases);
+            if let Some(case) = cases.get_mut(place) {
+                self.drive(now, case, being_fenced, effects);
+            }
         }
         cases.retain(|case| {
             let finished = self.is_finished(now, case);
@@ -137,20 +149,29 @@ impl FencerCore {
 
     /// Whether this voter's own sentence on a life that speaks again may be taken back: no majority
     /// can be bound, so no warrant was ever given on it.
-    pub(super) fn may_pardon(&self, frame: &Frame) -> bool {
+    ///
+    /// Not while another shooter counts on it.
+    pub(super) fn may_pardon(&self, now: Instant, frame: &Frame) -> bool {
+        let me = self.config.me;
+        let shooter = self.member(frame.src.node).and_then(|member| member.shooter(now));
         let case = self.cases.iter().find(|case| case.is(frame.src.node, frame.boot));
-        let open = case.filter(|case| case.proven.is_none());
-        open.is_some_and(|case| self.is_cleared(case) && self.no_majority_is_bound(case))
+        let open = case.filter(|case| case.proven.is_none() && shooter.is_none_or(|id| id == me));
+        open.is_some_and(|case| self.is_cleared(now, case) && self.no_majority_is_bound(case))
     }
 
     /// Whether a case against a life that is heard again is at an end: nobody is bound to it, or no
-    /// majority can be.
-    pub(super) fn is_cleared(&self, case: &Case) -> bool {
+    /// majority can be, and no command of it is under way.
+    pub(super) fn is_cleared(&self, now: Instant, case: &Case) -> bool {
+        let life = self.config.timing.warrant_life();
+        let falls = case.power.as_ref().is_some_and(|power| power.may_fall(now));
         case.why == Why::Silence
             && match case.stage {
                 Stage::Sounding => true,
                 Stage::Binding => self.no_majority_is_bound(case),
-                Stage::Warranted => false,
+                Stage::Warranted => {
+                    let lapsed = case.proven.is_none() && !case.stands(now, life);
+                    lapsed && !falls && self.no_majority_is_bound(case)
+                }
             }
     }
 
@@ -184,6 +205,27 @@ impl FencerCore {
         self.post_to_voters(now, Body::Pardon(Pardon { target, boot }), effects);
     }
 
+    /// A life that a majority does not know to end, because it left or was replaced, is no concern
+    /// of this voter until it is heard. Told once.
+    fn give_up(&mut self, now: Instant, (target, boot): (NodeId, BootId), effects: &mut Effects) {
+        let me = self.config.me;
+        let member = self.member_mut(Peer::member(target));
+        let Some(member) = member.filter(|m| m.shooter(now).is_none_or(|id| id == me)) else {
+            return;
+        };
+        let was_bound = member.pardon(boot);
+        if member.peer.boot() == Some(boot) {
+            (member.left, member.left_at) = (Some(boot), now);
+        }
+        if member.given_up.replace(boot) != Some(boot) {
+            effects.tell(News::Cleared { target });
+        }
+        if was_bound {
+            self.changed();
+        }
+        self.cases.retain(|case| !case.is(target, boot));
+    }
+
     fn order(
         &mut self,
         now: Instant,
@@ -212,23 +254,50 @@ impl FencerCore {
         (target, boot, why): (NodeId, BootId, Why),
         effects: &mut Effects,
     ) -> bool {
-        let (loop_max, at_once) = (self.config.fences_per_hour_max, self.config.fences_at_once_max);
-        let others = self.members.iter().filter(|m| m.node() != target);
-        let open = others.filter(|m| m.unclosed().is_some() || self.has_case(m.node())).count();
-        let crowded = open >= usize::from(at_once);
-        let Some(member) = self.member_mut(Peer::member(target)) else { return true };
-        let looping = member.fences(now) >= usize::from(loop_max) && why != Why::Operator;
-        if (looping || crowded) && member.loop_told != Some(boot) {
-            member.loop_told = Some(boot);
-            let alarm =
-                if looping { Alarm::FenceLoop { target } } else { Alarm::TooMany { target } };
-            effects.tell(News::Alarm(alarm));
+        let loop_max = usize::from(self.config.fences_per_hour_max);
+        let Some(member) = self.member(target) else { return true };
+        let looping = member.fences(now) >= loop_max && why != Why::Operator;
+        let crowded = why.is_order() && self.is_crowded(self.being_fenced(&self.cases), target);
+        if looping {
+            self.tell_brake((target, boot), Alarm::FenceLoop { target }, effects);
+        } else if crowded {
+            self.tell_brake((target, boot), Alarm::TooMany { target }, effects);
         }
         looping || crowded
     }
 
-    fn has_case(&self, node: NodeId) -> bool {
-        self.cases.iter().any(|case| case.target == node)
+    fn tell_brake(
+        &mut self,
+        (target, boot): (NodeId, BootId),
+        alarm: Alarm,
+        effects: &mut Effects,
+    ) {
+        let member = self.member_mut(Peer::member(target));
+        if let Some(member) = member.filter(|member| member.loop_told != Some(boot)) {
+            member.loop_told = Some(boot);
+            effects.tell(News::Alarm(alarm));
+        }
+    }
+
+    /// The nodes that anybody may be bound to end. A case that only sounds is none: the others may
+    /// hear its target all the time.
+    fn being_fenced(&self, cases: &[Case]) -> NodeMask {
+        let bound = self.members.iter().filter(|member| member.unclosed().is_some());
+        let pursued = cases.iter().filter(|case| case.binds_anybody());
+        bound.map(Member::node).chain(pursued.map(|case| case.target)).collect()
+    }
+
+    fn is_crowded(&self, being_fenced: NodeMask, target: NodeId) -> bool {
+        being_fenced.without(target).len() >= usize::from(self.config.fences_at_once_max)
+    }
+
+    /// A case that the others see no ground for gives its place up; it is opened again.
+    fn make_room(&mut self) {
+        let idle = |case: &Case| case.stage == Stage::Sounding && self.no_majority_is_bound(case);
+        let place = self.cases.iter().position(idle).filter(|_| self.cases.is_full());
+        if let Some(place) = place {
+            self.cases.remove(place);
+        }
     }
 
     /// How long this fencer leaves a case to those ranked before it: one shooter, ranked stand-ins.
@@ -239,16 +308,26 @@ impl FencerCore {
         self.config.timing.raw().beat.saturating_mul(rank.saturating_mul(RANK_BEATS))
     }
 
-    fn drive(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
+    fn drive(
+        &mut self,
+        now: Instant,
+        case: &mut Case,
+        being_fenced: NodeMask,
+        effects: &mut Effects,
+    ) {
         self.ask(now, case, effects);
         let life = self.config.timing.warrant_life();
         let span = self.config.timing.raw().suspect_after;
-        if case.stage == Stage::Sounding && case.majority_would(now, span) {
+        let would = case.stage == Stage::Sounding && case.majority_would(now, span);
+        if would && self.is_crowded(being_fenced, case.target) {
+            let alarm = Alarm::TooMany { target: case.target };
+            self.tell_brake((case.target, case.boot), alarm, effects);
+        } else if would {
             case.stage = Stage::Binding;
             case.ask_at = now;
             self.ask(now, case, effects);
         }
-        if case.stage == Stage::Binding && case.agreed_until(life).is_some_and(|end| now < end) {
+        if case.stage == Stage::Binding && case.stands(now, life) {
             self.warranted(now, case, effects);
         }
         if case.stage == Stage::Warranted {
@@ -285,7 +364,7 @@ impl FencerCore {
         match self.opine(now, me, condemn) {
             Ok(()) => {
                 if condemn.bind {
-                    self.bind(now, me, condemn);
+                    self.bind(now, (me, None), condemn);
                 }
                 if !condemn.bind || self.is_written() {
                     let agreement =
@@ -293,11 +372,7 @@ impl FencerCore {
                     record(case, me, agreement, now);
                 }
             }
-            Err(why) => {
-                if let Some(vote) = case.vote(me) {
-                    vote.declined = Some(why);
-                }
-            }
+            Err(why) => case.declined(me, why, now),
         }
     }
 
@@ -311,19 +386,20 @@ impl FencerCore {
         }
     }
 
-    /// The proofs that need no power device: it left, a human confirmed it, its lease has expired.
+    /// The proofs that need no power device, each on an agreement that stands: a human confirmed it,
+    /// no promise to it stands because it left, or because its lease has expired.
     fn prove_without_power(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
         if case.proven.is_some() {
             return;
         }
         let life = self.config.timing.warrant_life();
-        let left = self.member(case.target).is_some_and(|member| member.left == Some(case.boot));
-        let evidence = if left {
-            Some(Evidence::Left)
-        } else if case.confirmed {
+        let left = self.member(case.target).is_some_and(|member| member.has_left(case.boot));
+        let evidence = if case.confirmed && case.stands(now, life) {
             Some(Evidence::Operator)
         } else {
-            case.lease_expired(now, life).map(|voters| Evidence::LeaseExpired { voters })
+            let expired = case.lease_expired(now, life);
+            expired
+                .map(|voters| if left { Evidence::Left } else { Evidence::LeaseExpired { voters } })
         };
         if let Some(evidence) = evidence {
             self.prove(now, case, evidence, effects);
@@ -368,7 +444,7 @@ impl Member {
     /// The life that this voter grants, and since when it is silent.
     fn serving(&self) -> Option<(BootId, Instant)> {
         let boot = self.peer.boot()?;
-        let serving = self.left != Some(boot) && self.sentence(boot).is_none();
+        let serving = !self.has_left(boot) && self.sentence(boot).is_none();
         let granted_at = self.granted_at.filter(|_| serving)?;
         Some((boot, self.pardoned_at.map_or(granted_at, |at| at.max(granted_at))))
     }

@@ -115,6 +115,6 @@ impl FencerCore {
         }
         effects.tell(News::Fenced { target, boot, proof: evidence.kind() });
         let full = effects.proofs.push(Proof::new(target, boot, now, evidence)).is_err();
-        assert!(!full, "the proofs of one input are bounded by the sentences of a member");
+        assert!(!full, "the proofs of one input are bounded by cases and sentences");
     }
 }

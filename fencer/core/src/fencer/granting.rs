@@ -58,12 +58,15 @@ impl FencerCore {
             member.peer.adopt(now, frame);
             member.word = None;
             member.left = None;
+            member.given_up = None;
         }
     }
 
     fn adopt_life(&mut self, now: Instant, frame: &Frame) {
         if let Some(member) = self.member_mut(frame.src) {
+            let former = member.peer.boot();
             member.peer.adopt(now, frame);
+            member.former = former;
             member.granted_at = None;
             member.word = None;
             member.left = None;
@@ -74,17 +77,22 @@ impl FencerCore {
         });
     }
 
-    /// A new life proves every earlier, condemned one over.
+    /// A new life proves every earlier one over that is condemned, or that a majority may be bound
+    /// to for this fencer.
     fn close_former_lives(&mut self, now: Instant, frame: &Frame, effects: &mut Effects) {
         let node = frame.src.node;
         loop {
             let former = self.member(node).and_then(|member| {
                 member.sentences().iter().find(|s| s.closed.is_none() && s.boot != frame.boot)
             });
-            let Some(former) = former.copied() else { return };
-            self.close(now, (node, former.boot), Evidence::Reborn { boot: frame.boot }, effects);
+            let pursued = self.cases.iter().find(|case| {
+                case.target == node && case.boot != frame.boot && case.is_open_and_binds()
+            });
+            let former = former.map(|sentence| sentence.boot);
+            let Some(former) = former.or(pursued.map(|case| case.boot)) else { return };
+            self.close(now, (node, former), Evidence::Reborn { boot: frame.boot }, effects);
             let proof = ProofKind::Reborn;
-            let told = Body::Fenced(Fenced { target: node, boot: former.boot, proof });
+            let told = Body::Fenced(Fenced { target: node, boot: former, proof });
             self.post_to_voters(now, told, effects);
         }
     }
@@ -159,7 +167,7 @@ impl FencerCore {
     fn clear_suspicion(&mut self, now: Instant, frame: &Frame, effects: &mut Effects) {
         let (target, boot) = (frame.src.node, frame.boot);
         let case = self.cases.iter().find(|case| case.is(target, boot));
-        let Some(case) = case.filter(|case| self.is_cleared(case)) else { return };
+        let Some(case) = case.filter(|case| self.is_cleared(now, case)) else { return };
         let binds_anybody = case.binds_anybody();
         self.cases.retain(|case| !case.is(target, boot));
         if binds_anybody {
@@ -176,7 +184,7 @@ impl FencerCore {
         if closed.is_some_and(|proof| proof != ProofKind::Left) {
             return self.zombie(frame, effects);
         }
-        if closed.is_none() && self.may_pardon(frame) {
+        if closed.is_none() && self.may_pardon(now, frame) {
             self.pardon(now, frame, effects);
         }
     }
@@ -203,16 +211,18 @@ impl FencerCore {
         {
             return;
         }
-        self.cases.retain(|case| !case.is(node, frame.boot));
-        if self.open_case(now, (node, frame.boot, why), effects) {
+        let open = self.cases.iter_mut().find(|case| case.is(node, frame.boot));
+        let taken = open.map(|case| case.why = why).is_some();
+        if taken || self.open_case(now, (node, frame.boot, why), effects) {
             effects.tell(News::Ordered { target: node, why });
         }
     }
 
     fn leaves(&mut self, now: Instant, frame: &Frame, effects: &mut Effects) {
         let node = frame.src.node;
-        let former = self.member_mut(frame.src).and_then(|member| member.left.replace(frame.boot));
-        if former != Some(frame.boot) {
+        let Some(member) = self.member_mut(frame.src) else { return };
+        member.left_at = now;
+        if member.left.replace(frame.boot) != Some(frame.boot) {
             effects.tell(News::Left { node });
         }
         self.cases.retain(|case| !case.is(node, frame.boot) || case.binds_anybody());

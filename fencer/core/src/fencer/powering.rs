@@ -15,6 +15,8 @@ impl FencerCore {
     /// # Errors
     /// [`Void`]: the order no longer stands, its warrant was pulled before, the majority's
     /// agreement has expired, this fencer stood still, or the life is over already.
+    ///
+    /// An On is also allowed by voters that know the life to be over.
     pub fn warrant(&mut self, now: Instant, id: OrderId) -> Result<FenceWarrant, Void> {
         let life = self.config.timing.warrant_life();
         let paused = now.since(self.turned_at) > self.config.timing.pause_max();
@@ -32,7 +34,11 @@ impl FencerCore {
         if paused {
             return Err(Void::Paused);
         }
-        let expires_at = case.agreed_until(life).filter(|end| now < *end);
+        let until = match order.act {
+            PowerAct::On => case.free_until(life),
+            PowerAct::Off | PowerAct::Read => case.agreed_until(life),
+        };
+        let expires_at = until.filter(|end| now < *end);
         let expires_at = expires_at.ok_or(Void::NoMajority)?;
         case.spend();
         if let Some(power) = &mut case.power {

@@ -7,6 +7,7 @@
 
 mod admitting;
 mod braking;
+mod breaking;
 mod holding;
 mod opening;
 mod pardoning;

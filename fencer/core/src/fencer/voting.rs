@@ -3,7 +3,7 @@
 use palisade_protocol::ids::{BootId, NodeId, Peer};
 use palisade_protocol::time::Instant;
 use palisade_protocol::wire::{
-    Agreed, Body, Condemn, Decline, Declined, Fenced, Frame, Pardon, ProofKind,
+    Agreed, Body, Condemn, Decline, Declined, Echo, Fenced, Frame, Pardon, ProofKind,
 };
 
 use super::{Effects, FencerCore, Pending};
@@ -63,16 +63,21 @@ impl FencerCore {
 
     /// Binds this voter to `asker`'s case: from now on it grants that life nothing, and admits no
     /// later one for the life of a warrant.
-    pub(super) fn bind(&mut self, now: Instant, asker: NodeId, condemn: &Condemn) {
+    pub(super) fn bind(
+        &mut self,
+        now: Instant,
+        (shooter, asked): (NodeId, Option<Echo>),
+        condemn: &Condemn,
+    ) {
         let until = now + self.config.timing.raw().warrant;
         let Some(member) = self.member_mut(Peer::member(condemn.target)) else { return };
-        member.hold = Some(Hold { shooter: asker, until });
+        member.hold = Some(Hold { shooter, until, asked });
         if member.condemn(condemn.boot) {
             self.changed();
         }
     }
 
-    /// This voter's agreement as it stands now.
+    /// This voter's agreement as it stands now. To a life that left, nothing is promised any more.
     pub(super) fn agreement(
         &self,
         now: Instant,
@@ -80,12 +85,14 @@ impl FencerCore {
         bound: bool,
     ) -> Agreed {
         let member = self.member(target);
+        let digest = self.config.digest;
+        let left = member.is_some_and(|member| member.has_left(boot));
         Agreed {
             target,
             boot,
             bound,
-            promise_over: member.is_some_and(|member| self.promise_over(now, member)),
-            dog_trusted: member.is_some_and(|member| member.dog_trusted(boot)),
+            promise_over: left || member.is_some_and(|member| self.promise_over(now, member)),
+            dog_trusted: left || member.is_some_and(|member| member.dog_trusted(boot, digest)),
         }
     }
 
@@ -114,11 +121,12 @@ impl FencerCore {
     }
 
     /// The asker is done with a life: it no longer holds the next one back, and a sentence that no
-    /// majority shared is forgotten.
-    pub(super) fn pardoned(&mut self, asker: NodeId, pardon: Pardon) {
+    /// majority shared is forgotten. Unless it has asked again since.
+    pub(super) fn pardoned(&mut self, frame: &Frame, pardon: Pardon) {
+        let asker = frame.src.node;
         let mine = self.cases.iter().any(|case| case.is(pardon.target, pardon.boot));
         let Some(member) = self.member_mut(Peer::member(pardon.target)) else { return };
-        if mine || member.hold.is_none_or(|hold| hold.shooter != asker) {
+        if mine || member.hold.is_none_or(|hold| hold.shooter != asker || hold.is_newer(frame)) {
             return;
         }
         member.hold = None;
@@ -142,7 +150,11 @@ impl FencerCore {
     ) -> Result<(), Decline> {
         let span = self.config.timing.raw().suspect_after;
         let heard = member.heard_within(now, span);
-        if heard && member.peer.boot() != Some(condemn.boot) {
+        let later = heard && member.peer.boot() != Some(condemn.boot);
+        if later || member.has_outlived(condemn.boot) {
+            return Err(Decline::UnknownLife);
+        }
+        if !condemn.why.is_order() && member.has_left(condemn.boot) {
             return Err(Decline::UnknownLife);
         }
         let listened = now.since(self.ears_since) > span;
@@ -164,7 +176,7 @@ impl FencerCore {
         condemn: &Condemn,
         effects: &mut Effects,
     ) {
-        self.bind(now, frame.src.node, condemn);
+        self.bind(now, (frame.src.node, Some(frame.as_echo())), condemn);
         let pending = Pending {
             asker: frame.src.node,
             echo: frame.as_echo(),
@@ -197,5 +209,12 @@ impl FencerCore {
             let body = Body::Fenced(Fenced { target, boot, proof: ProofKind::Reborn });
             self.post(now, Peer::voter(asker), None, body, effects);
         }
+    }
+}
+
+impl Hold {
+    /// Whether the question that this answers was sent after `frame`.
+    fn is_newer(&self, frame: &Frame) -> bool {
+        self.asked.is_some_and(|asked| asked.start == frame.start && asked.seq > frame.seq)
     }
 }

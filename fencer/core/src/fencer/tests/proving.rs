@@ -245,7 +245,7 @@ fn a_life_that_has_left_is_granted_nothing_any_more() {
 #[test]
 fn a_leaving_while_the_case_is_open_proves_it() {
     let mut rig = Rig::new();
-    rig.votes(AGREES, Vote::Mute);
+    rig.votes(EXPIRED, Vote::Mute);
     rig.input(Input::Order { target: node(TARGET) });
     rig.says(agent(TARGET), Body::Leave(Leave {}));
     rig.run_for(ms(200));

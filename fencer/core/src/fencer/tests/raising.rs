@@ -1,9 +1,9 @@
 //! Power given back: after the rest, by whoever cut it, when a majority has noted the proof.
 
 use palisade_protocol::time::Instant;
-use palisade_protocol::wire::Withheld;
+use palisade_protocol::wire::{Decline, ProofKind, Withheld};
 
-use super::rig::{AGREES, BEAT, NS, Rig, TARGET, Vote, agent, config, ms, node};
+use super::rig::{AGREES, BEAT, NS, Rig, TARGET, Vote, WARRANT, agent, config, ms, node};
 use crate::config::FencerConfig;
 use crate::news::{Alarm, News};
 use crate::power::{PowerReport, RESEND_AFTER, RISE_MAX};
@@ -72,6 +72,26 @@ fn on_is_not_ordered_before_a_majority_has_noted_the_proof() {
     fallen.rig.votes(AGREES, Vote::Mute);
     fallen.rig.run_for(BEAT * 3);
     assert_eq!(fallen.ons(), 1);
+}
+
+#[test]
+fn a_machine_whose_voters_were_lost_meanwhile_is_raised_with_those_who_know_that_it_is_over() {
+    let mut fallen = Fallen::new(config(), AGREES, Vote::Mute);
+    let knows = Vote::Declines(Decline::Over(ProofKind::PowerOff));
+    fallen.rig.votes(Vote::Mute, knows);
+    fallen.rig.run_for(WARRANT + ms(1_000));
+    let on = fallen.raised();
+    assert_eq!(on.target, node(TARGET));
+}
+
+#[test]
+fn what_one_voter_knows_raises_no_machine() {
+    let mut fallen = Fallen::new(config(), AGREES, AGREES);
+    fallen.rig.await_order(PowerAct::On);
+    fallen.rig.votes(Vote::Mute, Vote::Mute);
+    fallen.rig.run_for(WARRANT);
+    let on = fallen.rig.await_order(PowerAct::On);
+    assert!(fallen.rig.core.warrant(fallen.rig.now, on).is_err());
 }
 
 #[test]
