@@ -153,14 +153,27 @@ impl Case {
 
     /// How many voters of a majority have seen their promise end while trusting the watchdog; none
     /// if they are not a majority.
-    ///
+    pub(crate) fn lease_expired(&self, now: Instant, warrant_life: Duration) -> Option<u8> {
+        self.promises_over(now, warrant_life, |vote| vote.dog_trusted)
+    }
+
+    /// How many voters of a majority promise nothing any more to a life that left; none if they are
+    /// not a majority.
+    pub(crate) fn let_go(&self, now: Instant, warrant_life: Duration) -> Option<u8> {
+        self.promises_over(now, warrant_life, |_| true)
+    }
+
     /// Only an agreement that still holds counts: a voter may take an older one back, and promise
     /// anew.
-    pub(crate) fn lease_expired(&self, now: Instant, warrant_life: Duration) -> Option<u8> {
+    fn promises_over(
+        &self,
+        now: Instant,
+        warrant_life: Duration,
+        counts: impl Fn(&Vote) -> bool,
+    ) -> Option<u8> {
         let holds = |at: Instant| now < at + warrant_life;
-        let over = |vote: &&Vote| {
-            vote.bound_at.is_some_and(holds) && vote.promise_over && vote.dog_trusted
-        };
+        let over =
+            |vote: &&Vote| vote.bound_at.is_some_and(holds) && vote.promise_over && counts(vote);
         let voters = self.votes.iter().filter(over).count();
         (voters >= majority(self.votes.len())).then_some(u8::try_from(voters).unwrap_or(u8::MAX))
     }

@@ -380,7 +380,7 @@ impl FencerCore {
         case.stage = Stage::Warranted;
         let votes = u8::try_from(case.bound()).unwrap_or(u8::MAX);
         effects.tell(News::Warranted { target: case.target, boot: case.boot, votes });
-        let member = self.member(case.target);
+        let member = self.member(case.target).filter(|_| case.proven.is_none());
         if member.is_some_and(|member| member.config.has_power_device) {
             case.power = Some(PowerSequence::new(now));
         }
@@ -396,10 +396,10 @@ impl FencerCore {
         let left = self.member(case.target).is_some_and(|member| member.has_left(case.boot));
         let evidence = if case.confirmed && case.stands(now, life) {
             Some(Evidence::Operator)
+        } else if left {
+            case.let_go(now, life).map(|_| Evidence::Left)
         } else {
-            let expired = case.lease_expired(now, life);
-            expired
-                .map(|voters| if left { Evidence::Left } else { Evidence::LeaseExpired { voters } })
+            case.lease_expired(now, life).map(|voters| Evidence::LeaseExpired { voters })
         };
         if let Some(evidence) = evidence {
             self.prove(now, case, evidence, effects);

@@ -77,7 +77,8 @@ impl FencerCore {
         }
     }
 
-    /// This voter's agreement as it stands now. To a life that left, nothing is promised any more.
+    /// This voter's agreement as it stands now. To a life that left, nothing is promised any more,
+    /// and its watchdog was put to sleep: it lives, and no lease proves otherwise.
     pub(super) fn agreement(
         &self,
         now: Instant,
@@ -92,7 +93,7 @@ impl FencerCore {
             boot,
             bound,
             promise_over: left || member.is_some_and(|member| self.promise_over(now, member)),
-            dog_trusted: left || member.is_some_and(|member| member.dog_trusted(boot, digest)),
+            dog_trusted: !left && member.is_some_and(|member| member.dog_trusted(boot, digest)),
         }
     }
 

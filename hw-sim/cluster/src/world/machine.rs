@@ -1,18 +1,25 @@
-//! One simulated machine: its power, its BMC, its watchdog, its disk, and the cores that run on it.
+//! One simulated machine: its power, its BMC, its watchdog, its clock, its disk, its service, and
+//! the cores that run on it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use palisade_agent_core::health::{Answer, CheckConfig};
+use palisade_agent_core::pet::PetPermit;
 use palisade_agent_core::{AgentConfig, AgentCore, DogConfig};
-use palisade_fencer_core::{DurableState, FencerConfig, FencerCore, MemberConfig, Memory};
-use palisade_protocol::ids::{BootId, ClusterTag, NodeId, Peer, Start};
-use palisade_protocol::keys::{Generation, KEY_LEN, KeyRing, PrivateKey};
+use palisade_fencer_core::{FencerConfig, FencerCore, MemberConfig, Memory};
+use palisade_protocol::ids::{BootId, NodeId, Peer, Start, VOTERS_MAX};
 use palisade_protocol::postbox::Postbox;
 use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::timing::Timing;
 use palisade_protocol::wire::DogClass;
 
-const CLUSTER: ClusterTag = ClusterTag(0x5041);
+use super::clock::Clock;
+use super::disk::Disk;
+use super::keys;
+use super::shape::Shape;
+
+/// Datagrams that the sockets of a process that stands still keep for it.
+const BACKLOG: usize = 128;
 
 /// How a machine's BMC behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +33,18 @@ pub enum Bmc {
     Dead,
     /// It acknowledges every order and does nothing.
     Ignores,
+    /// It ignores every order, and every other reading is off.
+    Flaps,
+    /// It obeys at once and answers this late.
+    Late {
+        /// From question to answer.
+        answer: Duration,
+    },
+    /// It obeys, and its restore policy gives power back by itself.
+    Restores {
+        /// From off to on.
+        after: Duration,
+    },
 }
 
 impl Bmc {
@@ -33,111 +52,214 @@ impl Bmc {
         self != Self::Dead
     }
 
-    /// A machine whose plug is pulled keeps its BMC, which has a feed of its own.
-    pub(super) const fn cut(self) {}
+    pub(super) const fn answers_after(self) -> Duration {
+        match self {
+            Self::Late { answer } => answer,
+            Self::Works { .. }
+            | Self::Dead
+            | Self::Ignores
+            | Self::Flaps
+            | Self::Restores { .. } => super::BMC_ANSWER,
+        }
+    }
+
+    /// From order to off, if it obeys.
+    pub(super) const fn off_latency(self) -> Option<Duration> {
+        match self {
+            Self::Works { off_latency } => Some(off_latency),
+            Self::Late { .. } | Self::Restores { .. } => Some(Duration::ZERO),
+            Self::Dead | Self::Ignores | Self::Flaps => None,
+        }
+    }
 }
 
-/// Who is in the cluster.
+/// A daemon of a machine as the operating system sees it.
 #[derive(Debug)]
-pub(super) struct Ids {
-    pub(super) members: Vec<NodeId>,
-    pub(super) voters: Vec<NodeId>,
+pub(super) struct Process<Core> {
+    pub(super) core: Option<Box<Core>>,
+    pub(super) postbox: Option<Box<Postbox>>,
+    /// Counts starts and ends, so that what was meant for one run never reaches another.
+    pub(super) run: u32,
+    /// It stands still: stopped by a signal.
+    pub(super) frozen: bool,
+    /// What its sockets keep for it.
+    pub(super) backlog: Vec<u32>,
+    /// When its next turn is, in the world's time.
+    pub(super) turn_at: Instant,
+    /// The deadline that turn is for, by its own clock.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl<Core> Process<Core> {
+    const fn new() -> Self {
+        Self {
+            core: None,
+            postbox: None,
+            run: 0,
+            frozen: false,
+            backlog: Vec::new(),
+            turn_at: Instant::NEVER,
+            deadline: None,
+        }
+    }
+
+    fn start(&mut self, core: Core, postbox: Box<Postbox>) {
+        self.core = Some(Box::new(core));
+        self.postbox = Some(postbox);
+        self.run += 1;
+        self.frozen = false;
+    }
+
+    /// It ends; the datagrams that nobody will read.
+    pub(super) fn stop(&mut self) -> Vec<u32> {
+        let run = self.run + 1;
+        std::mem::replace(self, Self { run, ..Self::new() }).backlog
+    }
+
+    /// Keeps a datagram for a process that stands still; whether there was room.
+    pub(super) fn keep(&mut self, letter: u32) -> bool {
+        let room = self.core.is_some() && self.backlog.len() < BACKLOG;
+        if room {
+            self.backlog.push(letter);
+        }
+        room
+    }
 }
 
 /// One machine.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) id: NodeId,
+    pub(super) is_member: bool,
     pub(super) votes: bool,
+    pub(super) class: DogClass,
+    pub(super) clock: Clock,
     pub(super) powered: bool,
+    pub(super) booted: bool,
     pub(super) power_run: u32,
+    /// How often its power went off: an Off that is under way ends with the first.
+    pub(super) offs: u32,
     pub(super) bmc: Bmc,
+    pub(super) bmc_reads: u32,
     pub(super) cuts: usize,
-    pub(super) agent: Option<AgentCore>,
-    pub(super) agent_box: Option<Postbox>,
-    pub(super) agent_run: u32,
-    pub(super) agent_frozen: bool,
+    /// Since when its hypervisor has it paused.
+    pub(super) paused_at: Option<Instant>,
+    /// When it last went on after a pause.
+    pub(super) resumed_at: Instant,
+    /// Its kernel hangs: nothing runs, the power is on.
+    pub(super) hung: bool,
+    pub(super) agent: Process<AgentCore>,
+    pub(super) fencer: Process<FencerCore>,
     pub(super) armed: bool,
+    /// Whether the running agent knows that the watchdog is armed.
+    pub(super) armed_told: bool,
+    pub(super) pet_due: Instant,
     pub(super) pets: u64,
+    pub(super) bites_at: Instant,
+    /// How long the agent is to stand still between its next test and its pet.
+    pub(super) stall: Option<Duration>,
+    pub(super) permit: Option<PetPermit>,
     pub(super) service: Option<Answer>,
-    pub(super) fencer: Option<FencerCore>,
-    pub(super) fencer_box: Option<Postbox>,
-    pub(super) fencer_run: u32,
-    pub(super) disk: Option<Vec<u8>>,
+    /// Whether the service writes here, in this life.
+    pub(super) active: bool,
+    /// When the promise of each voter to the running life ends, in the world's time.
+    pub(super) promises: [Instant; VOTERS_MAX],
+    /// Lives proven over to the fencer here.
+    pub(super) proofs: Vec<(NodeId, BootId)>,
+    pub(super) disk: Disk,
     sessions: BTreeMap<u32, Instant>,
-    ever_condemned: BTreeSet<(NodeId, BootId)>,
     lives: u32,
     starts: u32,
 }
 
 impl Machine {
-    pub(super) const fn new(id: NodeId, votes: bool) -> Self {
+    pub(super) fn new(id: NodeId, shape: &Shape) -> Self {
+        let is_virtual = shape.virtual_nodes.contains(&id);
         Self {
             id,
-            votes,
+            is_member: id.get() <= shape.members,
+            votes: id.get() <= shape.voters,
+            class: if is_virtual { DogClass::Virtual } else { DogClass::Physical },
+            clock: Clock::true_one(),
             powered: false,
+            booted: false,
             power_run: 0,
+            offs: 0,
             bmc: Bmc::Works { off_latency: Duration::ZERO },
+            bmc_reads: 0,
             cuts: 0,
-            agent: None,
-            agent_box: None,
-            agent_run: 0,
-            agent_frozen: false,
+            paused_at: None,
+            resumed_at: Instant::BOOT,
+            hung: false,
+            agent: Process::new(),
+            fencer: Process::new(),
             armed: false,
+            armed_told: false,
+            pet_due: Instant::BOOT,
             pets: 0,
+            bites_at: Instant::NEVER,
+            stall: None,
+            permit: None,
             service: None,
-            fencer: None,
-            fencer_box: None,
-            fencer_run: 0,
-            disk: None,
+            active: false,
+            promises: [Instant::BOOT; VOTERS_MAX],
+            proofs: Vec::new(),
+            disk: Disk::new(shape.disks_known),
             sessions: BTreeMap::new(),
-            ever_condemned: BTreeSet::new(),
             lives: 0,
             starts: 0,
         }
     }
 
+    /// What its clock reads at `now`; a paused machine's reads what it did when it was paused.
+    pub(super) fn local(&self, now: Instant) -> Instant {
+        self.clock.local(self.paused_at.unwrap_or(now))
+    }
+
+    /// Whether nothing on it moves.
+    pub(super) const fn is_still(&self) -> bool {
+        self.hung || self.paused_at.is_some()
+    }
+
+    /// Whether the machine lives: what runs on it can act, or will when it moves again.
     pub(super) const fn is_running(&self) -> bool {
-        self.agent.is_some()
+        self.booted
     }
 
     /// The life that runs, if one does.
     pub(super) fn running_boot(&self) -> Option<BootId> {
-        self.agent.as_ref().map(|_| self.boot())
+        self.booted.then(|| self.boot())
     }
 
-    /// What its disk remembers; none if that was lost.
-    pub(super) fn recall(&self) -> Option<DurableState> {
-        DurableState::decode(self.disk.as_ref()?)
-    }
-
-    /// The disk takes what its fencer wrote; the judge keeps it even if the disk is lost.
-    pub(super) fn write(&mut self, bytes: Vec<u8>) {
-        let state = DurableState::decode(&bytes).unwrap_or_default();
-        self.ever_condemned.extend(state.sentences.iter().map(|s| (s.target, s.boot)));
-        self.disk = Some(bytes);
-    }
-
-    pub(super) fn has_condemned(&self, target: NodeId, boot: BootId) -> bool {
-        self.ever_condemned.contains(&(target, boot))
-    }
-
-    /// Everything stops; the disk keeps what was written.
-    pub(super) fn halt(&mut self) {
-        self.agent = None;
-        self.agent_box = None;
-        self.agent_run += 1;
-        self.agent_frozen = false;
+    /// Everything stops; the disk keeps what was written. The datagrams that nobody will read.
+    pub(super) fn halt(&mut self) -> Vec<u32> {
+        let mut unread = self.stop_agent();
+        self.booted = false;
+        self.paused_at = None;
+        self.hung = false;
         self.armed = false;
         self.pets += 1;
-        self.stop_fencer();
+        self.bites_at = Instant::NEVER;
+        self.service = None;
+        self.active = false;
+        self.promises = [Instant::BOOT; VOTERS_MAX];
+        unread.extend(self.stop_fencer());
+        unread
     }
 
-    pub(super) fn stop_fencer(&mut self) {
-        self.fencer = None;
-        self.fencer_box = None;
-        self.fencer_run += 1;
+    pub(super) fn stop_agent(&mut self) -> Vec<u32> {
+        self.armed_told = false;
+        self.pet_due = Instant::BOOT;
+        self.stall = None;
+        self.permit = None;
+        self.agent.stop()
+    }
+
+    pub(super) fn stop_fencer(&mut self) -> Vec<u32> {
         self.sessions.clear();
+        self.proofs.clear();
+        self.disk.crash();
+        self.fencer.stop()
     }
 
     /// Power comes; the number of this power-on.
@@ -147,25 +269,37 @@ impl Machine {
         self.power_run
     }
 
+    /// A life begins.
+    pub(super) fn boot_up(&mut self, clock: Clock) {
+        self.lives += 1;
+        self.booted = true;
+        self.promises = [Instant::BOOT; VOTERS_MAX];
+        self.clock = clock;
+    }
+
+    /// The session of `case`, opened `now` by this machine's clock if there is none.
     pub(super) fn opened_session(&mut self, case: u32, now: Instant) {
         self.sessions.entry(case).or_insert(now);
+    }
+
+    pub(super) fn lost_session(&mut self, case: u32) {
+        self.sessions.remove(&case);
     }
 
     pub(super) fn session(&self, case: u32) -> Option<Instant> {
         self.sessions.get(&case).copied()
     }
 
-    pub(super) fn boot_agent(&mut self, now: Instant, timing: Timing, ids: &Ids) {
-        self.lives += 1;
+    pub(super) fn start_agent(&mut self, now: Instant, timing: Timing, shape: &Shape) {
         let (boot, start) = (self.boot(), self.next_start());
         let config = AgentConfig {
             me: self.id,
             boot,
             start,
-            voters: ids.voters.iter().copied().collect(),
+            voters: shape.voter_nodes().collect(),
             timing,
             dog: DogConfig {
-                class: DogClass::Physical,
+                class: self.class,
                 certified: true,
                 timeout: super::FIRE,
                 fire: super::FIRE,
@@ -173,34 +307,36 @@ impl Machine {
             check: Some(check(self.service.is_some())),
             digest: 1,
         };
-        self.agent = Some(AgentCore::new(config, now));
-        let voters = ids.voters.iter().copied().map(Peer::voter);
-        self.agent_box = Some(postbox(Peer::member(self.id), boot, start, voters));
+        let core = AgentCore::new(config, self.local(now));
+        let voters = shape.voter_nodes().map(Peer::voter);
+        self.agent.start(core, keys::postbox(Peer::member(self.id), boot, start, voters));
     }
 
-    pub(super) fn boot_fencer(&mut self, now: Instant, timing: Timing, ids: &Ids, memory: Memory) {
+    pub(super) fn start_fencer(&mut self, now: Instant, timing: Timing, shape: &Shape) {
+        let memory = self.disk.recall().map_or(Memory::Lost, Memory::Recalled);
         let (boot, start) = (self.boot(), self.next_start());
         let member =
-            |node: &NodeId| MemberConfig { node: *node, has_power_device: true, fire: super::FIRE };
+            |node: NodeId| MemberConfig { node, has_power_device: true, fire: super::FIRE };
         let config = FencerConfig {
             me: self.id,
             start,
-            voters: ids.voters.iter().copied().collect(),
-            members: ids.members.iter().map(member).collect(),
+            voters: shape.voter_nodes().collect(),
+            members: shape.member_nodes().map(member).collect(),
             timing,
             power_on: true,
-            fences_per_hour_max: 3,
+            fences_per_hour_max: shape.fences_per_hour_max,
             fences_at_once_max: 1,
             digest: 1,
         };
-        self.fencer = Some(FencerCore::new(config, now, memory));
-        let me = Peer::voter(self.id);
-        let voters = ids.voters.iter().copied().filter(|id| *id != self.id).map(Peer::voter);
-        let peers = ids.members.iter().copied().map(Peer::member).chain(voters);
-        self.fencer_box = Some(postbox(me, boot, start, peers));
+        let core = FencerCore::new(config, self.local(now), memory);
+        let me = self.id;
+        let voters = shape.voter_nodes().filter(|id| *id != me).map(Peer::voter);
+        let peers = shape.member_nodes().map(Peer::member).chain(voters);
+        self.fencer.start(core, keys::postbox(Peer::voter(me), boot, start, peers));
     }
 
-    fn boot(&self) -> BootId {
+    /// The life that runs, or the last one that did.
+    pub(super) fn boot(&self) -> BootId {
         BootId(u64::from(self.id.get()) << 32 | u64::from(self.lives))
     }
 
@@ -219,22 +355,4 @@ fn check(armed: bool) -> CheckConfig {
         tolerate: 2,
         armed,
     }
-}
-
-fn postbox(me: Peer, boot: BootId, start: Start, peers: impl Iterator<Item = Peer>) -> Postbox {
-    let mut postbox = Postbox::new(CLUSTER, me, boot, start);
-    let mine = key_of(me.node);
-    for peer in peers {
-        let theirs = key_of(peer.node).public();
-        let me = (me, Generation::Current, &mine);
-        let Ok(keys) = KeyRing::between(CLUSTER, me, (peer, theirs, None)) else {
-            unreachable!("the keys of a world are good ones")
-        };
-        postbox.add_peer(peer, keys);
-    }
-    postbox
-}
-
-fn key_of(node: NodeId) -> PrivateKey {
-    PrivateKey::from_bytes([node.get(); KEY_LEN])
 }

@@ -68,12 +68,13 @@ fn a_leaving_proves_nothing_while_others_promise_to_that_life() {
 }
 
 #[test]
-fn to_a_life_that_left_no_promise_is_in_force() {
+fn to_a_life_that_left_no_promise_is_in_force_and_no_lease_proves_it_dead() {
     let mut rig = has_left();
     let Some(Body::Agreed(agreed)) = rig.asks(2, TARGET, Why::Operator, true) else {
         panic!("an order is agreed to");
     };
-    assert!(agreed.promise_over && agreed.dog_trusted);
+    assert!(agreed.promise_over, "it gave its lease up");
+    assert!(!agreed.dog_trusted, "it lives on, and its watchdog sleeps");
 }
 
 #[test]

@@ -1,0 +1,86 @@
+//! The disk of one machine: loses what was not written yet, refuses to write, tears a file.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use palisade_fencer_core::DurableState;
+use palisade_fencer_core::durable::DURABLE_MAX;
+use palisade_protocol::ids::{BootId, NodeId};
+use palisade_protocol::time::Duration;
+
+/// How long a disk takes to write a condemnation.
+const FSYNC: Duration = Duration::from_millis(2);
+
+/// One disk.
+#[derive(Debug)]
+pub(super) struct Disk {
+    kept: Option<Vec<u8>>,
+    writing: VecDeque<(u32, Vec<u8>)>,
+    /// Whether it refuses to write.
+    pub(super) fails: bool,
+    /// Whether a crash in the middle of a write leaves a damaged file.
+    pub(super) tears: bool,
+    /// From order to written.
+    pub(super) fsync: Duration,
+    condemned: BTreeSet<(NodeId, BootId)>,
+}
+
+impl Disk {
+    pub(super) fn new(known_empty: bool) -> Self {
+        Self {
+            kept: known_empty.then(Vec::new),
+            writing: VecDeque::new(),
+            fails: false,
+            tears: false,
+            fsync: FSYNC,
+            condemned: BTreeSet::new(),
+        }
+    }
+
+    /// What it remembers; none if that was lost.
+    pub(super) fn recall(&self) -> Option<DurableState> {
+        DurableState::decode(self.kept.as_ref()?)
+    }
+
+    /// Everything on it is lost.
+    pub(super) fn forget(&mut self) {
+        self.kept = None;
+    }
+
+    /// Nothing is wrong with it any longer.
+    pub(super) const fn mend(&mut self) {
+        (self.fails, self.tears, self.fsync) = (false, false, FSYNC);
+    }
+
+    /// Begins to write a state.
+    pub(super) fn write(&mut self, state: &DurableState) {
+        let mut bytes = [0; DURABLE_MAX];
+        let len = state.encode(&mut bytes);
+        let bytes = bytes.get(..len).unwrap_or_default().to_vec();
+        self.writing.push_back((state.version, bytes));
+    }
+
+    /// The oldest write is over: its version, and whether it is on the disk. The judge remembers
+    /// what was condemned even if the disk is lost.
+    pub(super) fn written(&mut self) -> Option<(u32, bool)> {
+        let (version, bytes) = self.writing.pop_front()?;
+        if self.fails {
+            return Some((version, false));
+        }
+        let state = DurableState::decode(&bytes).unwrap_or_default();
+        self.condemned.extend(state.sentences.iter().map(|s| (s.target, s.boot)));
+        self.kept = Some(bytes);
+        Some((version, true))
+    }
+
+    /// Power or process is gone: what was being written is lost, and the file perhaps damaged.
+    pub(super) fn crash(&mut self) {
+        if self.tears && !self.writing.is_empty() {
+            self.kept = None;
+        }
+        self.writing.clear();
+    }
+
+    pub(super) fn has_condemned(&self, target: NodeId, boot: BootId) -> bool {
+        self.condemned.contains(&(target, boot))
+    }
+}
