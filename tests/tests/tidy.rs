@@ -22,13 +22,6 @@ const TOP_LEVEL: [&str; 12] = [
 /// Marks of work put off.
 const LATER: [&str; 3] = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
-/// Places that exist on one machine only.
-const MACHINE: [&str; 2] = [concat!("/wo", "rk/"), concat!("/tmp/", "brief")];
-
-/// How a thing was made is not part of the thing; in lower case.
-const MAKING: [&str; 3] =
-    [concat!("coding ", "session"), concat!("working ", "session"), concat!("as requested ", "by")];
-
 #[test]
 fn no_line_has_tabs_or_ends_in_blanks() {
     report(each_line(|_, line| match line {
@@ -52,18 +45,6 @@ fn nothing_is_left_for_later() {
     report(each_line(|_, line| {
         let found = LATER.iter().find(|mark| has_word(line, mark))?;
         Some(format!("{found}: do it, or say to the user what is not done"))
-    }));
-}
-
-#[test]
-fn nothing_speaks_of_how_or_where_it_was_made() {
-    report(each_line(|leaf, line| {
-        let low = line.to_lowercase();
-        let place = MACHINE.iter().find(|place| line.contains(**place));
-        let words = MAKING.iter().find(|words| low.contains(**words));
-        let numbered = is_prose(leaf, line) && low.contains(concat!("issue ", "#"));
-        let found = place.or(words).copied().or(numbered.then_some("a numbered issue"))?;
-        Some(format!("{found:?}: say what is, not how it came to be"))
     }));
 }
 
