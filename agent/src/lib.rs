@@ -7,7 +7,6 @@
 mod args;
 mod control;
 mod daemon;
-mod failure;
 pub mod holder;
 pub mod last_words;
 mod logger;
@@ -25,8 +24,8 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use args::Args;
-use failure::Failure;
 use holder::Holder;
+use palisade_host::failure::Failure;
 
 /// Runs the agent with these arguments, the program's name first, until its node has left.
 ///
@@ -44,7 +43,7 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         );
     }
     setup::daemon(&args, holder.ok())
-        .map_or_else(|failure: Failure| failure.tell(), daemon::Daemon::run)
+        .map_or_else(|failure: Failure| failure.tell("palisade-agent"), daemon::Daemon::run)
 }
 
 /// Help and version end with 0, every mistake with 2.

@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 
 use crate::args::Args;
 use crate::daemon::Daemon;
-use crate::failure::Failure;
 use crate::holder::Holder;
 use crate::last_words::{self, Epitaph, LastWords};
 use crate::mail::{Addressee, Mail};
@@ -31,6 +30,7 @@ use crate::status::About;
 use crate::telling::Telling;
 use crate::wake::Wake;
 use crate::watchdog::{Dog, DogClass, LinuxDog, SimDog};
+use palisade_host::failure::Failure;
 
 /// One life and one start of this agent.
 #[derive(Clone, Copy, Debug)]

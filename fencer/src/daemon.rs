@@ -8,7 +8,6 @@ mod desk;
 mod device;
 mod disk;
 mod engine;
-mod failure;
 mod herald;
 mod ledger;
 mod log_out;
@@ -28,7 +27,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use args::Args;
-use failure::Failure;
+use palisade_host::failure::Failure;
 
 /// Runs the daemon until it is told to stop; the first of `args` is the program's name.
 ///
@@ -41,11 +40,11 @@ where
 {
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
-        Err(usage) => return failure::usage(&usage),
+        Err(usage) => return end(&usage),
     };
     match start(&args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.tell(),
+        Err(failure) => failure.tell("palisade-fencer"),
     }
 }
 
@@ -60,4 +59,10 @@ fn start(args: &Args) -> Result<(), Failure> {
     runtime.shutdown_background();
     log::logger().flush();
     ended
+}
+
+/// Help and version end with 0, every mistake with 2.
+fn end(error: &clap::Error) -> ExitCode {
+    drop(error.print());
+    if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }

@@ -19,8 +19,8 @@ use palisade_protocol::postbox::{DropCounts, Postbox};
 use palisade_protocol::wire::{DATAGRAM_MAX, Frame, Post};
 use tokio::io::unix::AsyncFd;
 
-use super::failure::Failure;
 use super::readable;
+use palisade_host::failure::Failure;
 
 /// The sockets, the keys and the addresses of this fencer.
 #[derive(Debug)]

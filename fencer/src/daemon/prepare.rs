@@ -18,7 +18,6 @@ use super::desk::Desk;
 use super::device;
 use super::disk::Disk;
 use super::engine::Engine;
-use super::failure::Failure;
 use super::ledger::Ledger;
 use super::log_out;
 use super::mail::Mail;
@@ -26,6 +25,7 @@ use super::names::Names;
 use super::rehearsal::Rehearsals;
 use crate::power::PowerDevice;
 use crate::{hooks, place};
+use palisade_host::failure::Failure;
 
 /// Reads, checks and opens all that the fencer needs; needs a tokio runtime.
 pub(super) fn prepare(args: &Args) -> Result<(Engine, Server), Failure> {

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod control;
 pub mod durable;
+pub mod failure;
 pub mod journal;
 pub mod keys;
 pub mod link;
