@@ -10,7 +10,8 @@ use std::error::Error;
 
 use palisade_agent_core::{AgentConfig, AgentCore, DogConfig, Input as AgentInput};
 use palisade_fencer_core::{
-    DurableState, FencerConfig, FencerCore, Input as FencerInput, MemberConfig, Memory,
+    DurableState, Effects as FencerEffects, FencerConfig, FencerCore, Input as FencerInput,
+    MemberConfig, Memory,
 };
 use palisade_host::clock;
 use palisade_protocol::ids::{BootId, ClusterTag, LinkId, NodeId, Peer, Start};
@@ -111,9 +112,11 @@ impl Hall {
         }
         let opened = clock::now();
         let mut posts = Vec::with_capacity(inbox.len());
+        let mut effects = FencerEffects::default();
         for frame in frames {
             self.spent.renewals += u32::from(is_renewal(&frame.body) && frame.link.get() == 0);
-            posts.extend(self.voter.handle(self.now, FencerInput::Heard(frame)).posts);
+            self.voter.handle(self.now, FencerInput::Heard(frame), &mut effects);
+            posts.extend(effects.posts.iter().copied());
         }
         let judged = clock::now();
         let mut answers = Vec::with_capacity(posts.len() * usize::from(LINKS));

@@ -97,6 +97,12 @@ pub struct Effects {
 }
 
 impl Effects {
+    fn clear(&mut self) {
+        let Self { posts, persist, orders, news, proofs } = self;
+        (posts.clear(), orders.clear(), news.clear(), proofs.clear());
+        *persist = None;
+    }
+
     fn tell(&mut self, news: News) {
         // Telling is worth less than going on: what does not fit is said by the status.
         let _told = self.news.push(news).is_ok();
@@ -260,24 +266,25 @@ impl FencerCore {
     }
 
     /// Takes note of one thing that happened `now`.
-    pub fn handle(&mut self, now: Instant, input: Input) -> Effects {
-        let mut effects = Effects::default();
-        self.notice_stall(now, &mut effects);
+    ///
+    /// What is to be done replaces what `effects` held: they are large, and most inputs want little.
+    pub fn handle(&mut self, now: Instant, input: Input, effects: &mut Effects) {
+        effects.clear();
+        self.notice_stall(now, effects);
         match input {
-            Input::Heard(frame) => self.heard(now, &frame, &mut effects),
+            Input::Heard(frame) => self.heard(now, &frame, effects),
             Input::Tick => {}
-            Input::Durable { version } => self.durable(now, version, &mut effects),
-            Input::DurableFailed { version } => self.durable_failed(version, &mut effects),
-            Input::Power { order, report } => self.reported(now, order, report, &mut effects),
-            Input::Order { target } => self.ordered(now, target, &mut effects),
-            Input::Confirm { target } => self.confirmed(now, target, &mut effects),
+            Input::Durable { version } => self.durable(now, version, effects),
+            Input::DurableFailed { version } => self.durable_failed(version, effects),
+            Input::Power { order, report } => self.reported(now, order, report, effects),
+            Input::Order { target } => self.ordered(now, target, effects),
+            Input::Confirm { target } => self.confirmed(now, target, effects),
         }
         if now >= self.beat_at {
-            self.beat(now, &mut effects);
+            self.beat(now, effects);
         }
-        self.pursue(now, &mut effects);
-        self.persist(now, &mut effects);
-        effects
+        self.pursue(now, effects);
+        self.persist(now, effects);
     }
 
     /// When [`Self::handle`] wants an [`Input::Tick`]: harmless early, harmful late.

@@ -55,7 +55,8 @@ impl Engine {
     /// Gives the core one input and does what it wants.
     pub(super) fn turn(&mut self, input: Input) -> Refusals {
         let now = clock::now();
-        let effects = self.core.handle(now, input);
+        let mut effects = Effects::default();
+        self.core.handle(now, input, &mut effects);
         self.carry_out(now, effects)
     }
 

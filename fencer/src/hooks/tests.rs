@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use palisade_fencer_core::{
-    DurableState, FencerConfig, FencerCore, Input, MemberConfig, Memory, Proof,
+    DurableState, Effects, FencerConfig, FencerCore, Input, MemberConfig, Memory, Proof,
 };
 use palisade_host::config::Hooks;
 use palisade_protocol::ids::{BootId, LinkId, NodeId, Peer, Seq, Start};
@@ -199,16 +199,18 @@ fn proof() -> Proof {
         echo: None,
         body: Body::Renew(Renew::default()),
     };
-    let hello = core.handle(at(5_000), Input::Heard(frame)).posts[0];
+    let mut effects = Effects::default();
+    core.handle(at(5_000), Input::Heard(frame), &mut effects);
+    let hello = effects.posts[0];
     frame.echo = Some(Echo { start: Start::new(1), seq: hello.seq });
     frame.seq = Seq(2);
-    core.handle(at(5_001), Input::Heard(frame));
+    core.handle(at(5_001), Input::Heard(frame), &mut effects);
     let mut proofs = Vec::new();
     let mut input = Input::Confirm { target: two };
     for step in 1..100 {
-        let effects = core.handle(at(6_000 + 10 * step), input);
-        proofs.extend(effects.proofs);
-        let written = effects.persist.map(|state| Input::Durable { version: state.version });
+        core.handle(at(6_000 + 10 * step), input, &mut effects);
+        proofs.extend(core::mem::take(&mut effects.proofs));
+        let written = effects.persist.take().map(|state| Input::Durable { version: state.version });
         input = written.unwrap_or(Input::Tick);
     }
     proofs.pop().expect("the core proves what its one voter agrees to")

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::{env, fs, process};
 
 use palisade_fencer_core::durable::{DURABLE_MAX, Sentence};
-use palisade_fencer_core::{DurableState, FencerConfig, FencerCore, Input, MemberConfig, Memory};
+use palisade_fencer_core::{
+    DurableState, Effects, FencerConfig, FencerCore, Input, MemberConfig, Memory,
+};
 use palisade_host::durable::{Loaded, load, save};
 use palisade_protocol::ids::{BootId, NodeId, Start};
 use palisade_protocol::time::{Duration, Instant};
@@ -82,7 +84,8 @@ fn start(content: &[u8]) {
     let now = Instant::from_millis(1_000);
     let mut fencer = FencerCore::new(config, now, Memory::Recalled(state));
     for beat in 0..4 {
-        let effects = fencer.handle(now + FIRE * beat, Input::Tick);
+        let mut effects = Effects::default();
+        fencer.handle(now + FIRE * beat, Input::Tick, &mut effects);
         assert!(effects.proofs.is_empty(), "a file proves nobody dead");
     }
 }

@@ -15,7 +15,8 @@ use palisade_agent_core::{
 };
 use palisade_fencer_core::power::PowerReport;
 use palisade_fencer_core::{
-    DurableState, FencerConfig, FencerCore, Input, MemberConfig, Memory, PowerAct, PowerOrder,
+    DurableState, Effects, FencerConfig, FencerCore, Input, MemberConfig, Memory, PowerAct,
+    PowerOrder,
 };
 use palisade_protocol::ids::{BootId, ClusterTag, LinkId, NodeId, Peer, Seq, Start};
 use palisade_protocol::keys::{Generation, KeyRing};
@@ -147,7 +148,8 @@ impl Hall {
         let mut next = vec![input];
         for _ in 0..8 {
             for input in std::mem::take(&mut next) {
-                let effects = self.fencer.handle(self.now, input);
+                let mut effects = Effects::default();
+                self.fencer.handle(self.now, input, &mut effects);
                 self.note(false, &effects.posts);
                 let written = effects.persist.map(|state| state.version);
                 next.extend(written.map(|version| Input::Durable { version }));

@@ -92,8 +92,8 @@ impl Voter {
         let hello = seq_to(&greeting, asker).expect("it greets");
         let condemn = Condemn { target: node(TARGET), boot: LIFE, why: Why::Operator, bind };
         let mut effects = self.hears(now, asker, Some(hello), Body::Condemn(condemn));
-        if let Some(state) = effects.persist {
-            effects = self.core.handle(now, Input::Durable { version: state.version });
+        if let Some(version) = effects.persist.as_ref().map(|state| state.version) {
+            self.core.handle(now, Input::Durable { version }, &mut effects);
         }
         let bodies = effects.posts.iter().filter(|post| post.dst == asker).map(|post| post.body);
         let answer = |body: &Body| matches!(body, Body::Agreed(_) | Body::Declined(_));
@@ -107,7 +107,9 @@ impl Voter {
         let echo = echo.map(|seq| Echo { start: ME, seq });
         let link = LinkId::new(0).expect("a link");
         let frame = Frame { src, link, boot, start, seq: Seq(self.said), echo, body };
-        self.core.handle(now, Input::Heard(frame))
+        let mut effects = Effects::default();
+        self.core.handle(now, Input::Heard(frame), &mut effects);
+        effects
     }
 }
 

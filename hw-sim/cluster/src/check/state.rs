@@ -162,7 +162,8 @@ impl State {
     pub(super) fn tell_fencer(&mut self, setting: &Setting, node: NodeId, input: FencerInput) {
         let now = setting.clock(node, self.tick);
         let Some(fencer) = &mut self.machine(node).fencer else { return };
-        let effects = fencer.work(|core| core.handle(now, input));
+        let mut effects = FencerEffects::default();
+        fencer.work(|core| core.handle(now, input, &mut effects));
         let heard = match input {
             FencerInput::Heard(frame) => Some(frame),
             FencerInput::Tick

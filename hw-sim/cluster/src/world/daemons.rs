@@ -142,7 +142,8 @@ impl World {
         }
         let local = machine.local(now);
         let Some(fencer) = &mut machine.fencer.core else { return };
-        let effects = fencer.handle(local, input);
+        let mut effects = FencerEffects::default();
+        fencer.handle(local, input, &mut effects);
         self.fencer_effects(node, effects);
         self.plan_fencer(node);
     }

@@ -391,7 +391,8 @@ impl Rig {
     }
 
     pub(super) fn input(&mut self, input: Input) {
-        let effects = self.core.handle(self.now, input);
+        let mut effects = Effects::default();
+        self.core.handle(self.now, input, &mut effects);
         self.take(effects);
     }
 
