@@ -53,6 +53,7 @@ pub struct Postbox {
     me: Peer,
     boot: BootId,
     start: Start,
+    version: u8,
     peers: Vec<(Peer, KeyRing), PEERS_MAX>,
     dropped: DropCounts,
 }
@@ -60,7 +61,14 @@ pub struct Postbox {
 impl Postbox {
     /// The postbox of `me`, in this life and this start.
     pub const fn new(cluster: ClusterTag, me: Peer, boot: BootId, start: Start) -> Self {
-        Self { cluster, me, boot, start, peers: Vec::new(), dropped: DropCounts::new() }
+        let (version, dropped) = (VERSION, DropCounts::new());
+        Self { cluster, me, boot, start, version, peers: Vec::new(), dropped }
+    }
+
+    /// Names another version than [`VERSION`] in what is sealed from now on: a peer that does not
+    /// know it reads the prelude alone, as in a rolling upgrade.
+    pub const fn write_version(&mut self, version: u8) {
+        self.version = version;
     }
 
     /// Shares keys with one more peer.
@@ -131,7 +139,7 @@ impl Postbox {
 
     const fn prelude(&self, post: &Post, link: LinkId, key_id: u8, body_len: usize) -> Prelude {
         Prelude {
-            version: VERSION,
+            version: self.version,
             kind: post.body.kind(),
             key_id,
             link,

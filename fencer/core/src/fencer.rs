@@ -99,7 +99,10 @@ pub struct Effects {
 impl Effects {
     fn clear(&mut self) {
         let Self { posts, persist, orders, news, proofs } = self;
-        (posts.clear(), orders.clear(), news.clear(), proofs.clear());
+        posts.clear();
+        orders.clear();
+        news.clear();
+        proofs.clear();
         *persist = None;
     }
 
@@ -405,13 +408,13 @@ impl FencerCore {
     }
 
     /// A life that another voter grants, longer after it left than any straggler is granted, has
-    /// come back unheard by this voter.
+    /// come back unheard by this voter. What it said of its watchdog was before it put that to sleep.
     fn unlearn_leavings(&mut self, now: Instant, beat: Beat) {
         let stragglers = self.config.timing.raw().suspect_after.saturating_mul(STRAGGLER_SPANS);
         for member in &mut self.members {
             let granted = beat.granting.has(member.node());
             if granted && member.left.is_some() && now.since(member.left_at) > stragglers {
-                member.left = None;
+                (member.left, member.word) = (None, None);
             }
         }
     }

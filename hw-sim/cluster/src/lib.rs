@@ -8,4 +8,5 @@ pub mod check;
 pub mod child;
 pub mod demo;
 pub mod explore;
+pub mod mutants;
 pub mod world;

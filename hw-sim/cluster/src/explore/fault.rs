@@ -10,7 +10,8 @@ use palisade_fencer_core::Input;
 use palisade_protocol::ids::NodeId;
 use palisade_protocol::time::Duration;
 
-use crate::world::{Bmc, Chance, World, links};
+use super::spans::Spans;
+use crate::world::{Bmc, Chance, World};
 
 /// One kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,10 +88,16 @@ pub enum Fault {
     ServiceFails,
     /// A node leaves.
     Leave,
+    /// A BMC reboots: silent, its sessions gone, its Off perhaps too.
+    BmcReboots,
+    /// A BMC has no slot for another session.
+    BmcFull,
+    /// A node's daemons are of the next version for a while.
+    Upgrade,
 }
 
 /// All kinds.
-pub const FAULTS: [Fault; 36] = [
+pub const FAULTS: [Fault; 39] = [
     Fault::Loss,
     Fault::Delay,
     Fault::Double,
@@ -127,12 +134,28 @@ pub const FAULTS: [Fault; 36] = [
     Fault::Confirm,
     Fault::ServiceFails,
     Fault::Leave,
+    Fault::BmcReboots,
+    Fault::BmcFull,
+    Fault::Upgrade,
 ];
 
-/// Longest stop of a process or machine.
-const STOP_MAX: Duration = Duration::from_secs(4);
+/// How many of them there were when the first seeds were kept: a run of the first edition draws
+/// among these alone.
+pub(super) const FIRST_EDITION: usize = 36;
 
 impl Fault {
+    /// The kind of this name, in capitals or not.
+    ///
+    /// # Errors
+    /// In words: the names that there are.
+    pub fn parse(name: &str) -> Result<Self, String> {
+        let named = |fault: &Self| format!("{fault:?}").eq_ignore_ascii_case(name.trim());
+        FAULTS.into_iter().find(named).ok_or_else(|| {
+            let names: Vec<_> = FAULTS.iter().map(|fault| format!("{fault:?}")).collect();
+            format!("{name} is no kind of fault; there are {}", names.join(", "))
+        })
+    }
+
     /// Does it to `world`, as `chance` draws it; what was done, in words, unless it was nothing.
     pub fn strike(self, world: &mut World, chance: &mut Chance) -> Option<String> {
         let nodes: Vec<_> = world.shape().nodes().collect();
@@ -157,7 +180,8 @@ impl Fault {
             | Self::PauseMachine
             | Self::AgentCrash
             | Self::FencerCrash
-            | Self::FencerAmnesia => self.stop(world, chance, (member, voter)),
+            | Self::FencerAmnesia
+            | Self::Upgrade => self.stop(world, chance, (member, voter)),
             Self::DiskFails | Self::DiskTears => self.spoil_disk(world, chance, voter),
             Self::BmcDead
             | Self::BmcIgnores
@@ -165,6 +189,7 @@ impl Fault {
             | Self::BmcSlow
             | Self::BmcLate
             | Self::BmcRestores => self.spoil_bmc(world, chance, member),
+            Self::BmcReboots | Self::BmcFull => self.silence_bmc(world, chance, member),
             Self::Replay => {
                 world.record(true);
                 world.replay(200);
@@ -178,6 +203,7 @@ impl Fault {
     }
 
     fn spoil(self, world: &mut World, chance: &mut Chance) -> Option<String> {
+        let spans = Spans::of(world.shape());
         let network = &mut world.network;
         let permille = chance.below(500);
         match self {
@@ -185,7 +211,7 @@ impl Fault {
             Self::Double => network.double(permille),
             Self::Corrupt => network.corrupt(permille),
             _ => {
-                let most = Duration::from_millis(1 + chance.below(400));
+                let most = spans.by_suspicion(Duration::from_millis(1 + chance.below(400)));
                 network.delay(most);
                 return Some(format!("datagrams take up to {most:?} longer"));
             }
@@ -200,14 +226,15 @@ impl Fault {
         (one, other): (NodeId, NodeId),
         nodes: &[NodeId],
     ) -> Option<String> {
+        let links: Vec<_> = world.shape().link_ids().collect();
         let network = &mut world.network;
         match self {
             Self::OneWay => {
-                links().for_each(|link| network.cut_one_way(one, other, link));
+                links.into_iter().for_each(|link| network.cut_one_way(one, other, link));
                 Some(format!("{other} hears {one} no longer"))
             }
             Self::CutLink => {
-                let link = chance.pick(&links().collect::<Vec<_>>())?;
+                let link = chance.pick(&links)?;
                 network.cut(one, other, link);
                 Some(format!("link {} between {one} and {other} is cut", link.get()))
             }
@@ -258,7 +285,8 @@ impl Fault {
                 Some(format!("{node} is reset"))
             }
             Self::RebootAll => {
-                nodes.iter().for_each(|node| world.blink(*node, chance.span(STOP_MAX)));
+                let most = Spans::of(world.shape()).stop_max();
+                nodes.iter().for_each(|node| world.blink(*node, chance.span(most)));
                 Some("the power of all nodes fails at once and comes back".to_owned())
             }
             _ => {
@@ -274,7 +302,7 @@ impl Fault {
         chance: &mut Chance,
         (member, voter): (NodeId, NodeId),
     ) -> Option<String> {
-        let span = chance.span(STOP_MAX);
+        let span = chance.span(Spans::of(world.shape()).stop_max());
         match self {
             Self::PauseAgent => world.pause_agent(member, span),
             Self::StallPet => {
@@ -298,6 +326,14 @@ impl Fault {
                 world.restart_agent(member, span);
                 return Some(format!("the agent of {member} crashes, and is back after {span:?}"));
             }
+            Self::Upgrade => {
+                let span = span / 8;
+                world.upgrade(member, span);
+                let next = world.is_upgraded(member);
+                return Some(format!(
+                    "the daemons of {member} are replaced within {span:?}, next version: {next}"
+                ));
+            }
             _ => {
                 let kept = self == Self::FencerCrash;
                 world.restart_fencer(voter, span, kept);
@@ -314,7 +350,7 @@ impl Fault {
             world.fail_disk(voter);
             return Some(format!("the disk of {voter} refuses to write"));
         }
-        let fsync = chance.span(Duration::from_millis(300));
+        let fsync = chance.span(Spans::of(world.shape()).by_suspicion(Duration::from_millis(300)));
         world.tear_disk(voter, fsync);
         Some(format!("the disk of {voter} takes {fsync:?} and may tear"))
     }
@@ -330,6 +366,17 @@ impl Fault {
         };
         world.set_bmc(node, bmc);
         Some(format!("the BMC of {node}: {bmc:?}"))
+    }
+
+    fn silence_bmc(self, world: &mut World, chance: &mut Chance, node: NodeId) -> Option<String> {
+        let span = chance.span(Duration::from_secs(6));
+        if self == Self::BmcFull {
+            world.fill_bmc(node, span);
+            return Some(format!("the BMC of {node} has no session left for {span:?}"));
+        }
+        let off_lost = chance.below(2) == 0;
+        world.reboot_bmc(node, span, off_lost);
+        Some(format!("the BMC of {node} reboots for {span:?}, its pending Off lost: {off_lost}"))
     }
 
     fn order(self, world: &mut World, at: NodeId, target: NodeId, other: NodeId) -> Option<String> {

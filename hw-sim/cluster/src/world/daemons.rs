@@ -9,7 +9,7 @@ use palisade_protocol::time::Instant;
 use palisade_protocol::wire::Body;
 
 use super::queue::Happening;
-use super::{FIRE, Fact, STILL_RETRY, TURN_MIN, World};
+use super::{Fact, STILL_RETRY, TURN_MIN, World};
 
 /// Pets in one timeout, as the daemon does.
 const PETS_PER_TIMEOUT: u32 = 4;
@@ -117,10 +117,10 @@ impl World {
         let now = self.now;
         let machine = self.machine(node);
         machine.pets = machine.pets.wrapping_add(1);
-        machine.bites_at = now + FIRE;
+        machine.bites_at = now + machine.fire;
         machine.armed = true;
         let done_at = machine.local(now);
-        machine.pet_due = done_at + FIRE / PETS_PER_TIMEOUT;
+        machine.pet_due = done_at + machine.fire / PETS_PER_TIMEOUT;
         let told = std::mem::replace(&mut machine.armed_told, true);
         let (at, pet) = (machine.bites_at, machine.pets);
         self.at(at, Happening::DogBites { node, pet });
@@ -136,21 +136,17 @@ impl World {
 
     pub(super) fn tell_fencer(&mut self, node: NodeId, input: FencerInput) {
         let now = self.now;
-        let machine = self.machine(node);
-        if machine.fencer.frozen || machine.is_still() {
-            return;
+        let mut effects = self.effects.pop().unwrap_or_default();
+        if self.machine(node).tell_fencer(now, input, &mut effects) {
+            self.fencer_effects(node, &effects);
+            self.plan_fencer(node);
         }
-        let local = machine.local(now);
-        let Some(fencer) = &mut machine.fencer.core else { return };
-        let mut effects = FencerEffects::default();
-        fencer.handle(local, input, &mut effects);
-        self.fencer_effects(node, effects);
-        self.plan_fencer(node);
+        self.effects.push(effects);
     }
 
-    fn fencer_effects(&mut self, node: NodeId, effects: FencerEffects) {
+    fn fencer_effects(&mut self, node: NodeId, effects: &FencerEffects) {
         if self.is_stale {
-            self.judge.stale(self.now, node, caused(&effects));
+            self.judge.stale(self.now, node, caused(effects));
         }
         self.post_all(Peer::voter(node), &effects.posts);
         if let Some(state) = &effects.persist {
@@ -165,8 +161,8 @@ impl World {
         for order in &effects.orders {
             self.obey(node, *order);
         }
-        for proof in effects.proofs {
-            self.take_proof(node, &proof);
+        for proof in &effects.proofs {
+            self.take_proof(node, proof);
         }
     }
 

@@ -3,6 +3,7 @@
 use palisade_agent_core::Input as AgentInput;
 use palisade_protocol::ids::NodeId;
 use palisade_protocol::time::Duration;
+use palisade_protocol::wire::VERSION;
 
 use super::queue::Happening;
 use super::{Bmc, Fact, World};
@@ -156,6 +157,60 @@ impl World {
     /// Sets how a node's BMC behaves.
     pub fn set_bmc(&mut self, node: NodeId, bmc: Bmc) {
         self.machine(node).bmc = bmc;
+    }
+
+    /// The BMC of a node reboots: it is silent for `span` and every session with it is gone. The
+    /// Off that it was carrying out is lost, unless the power button that it pressed stays pressed.
+    pub fn reboot_bmc(&mut self, node: NodeId, span: Duration, off_lost: bool) {
+        let back_at = self.now + span;
+        let machine = self.machine(node);
+        machine.bmc_boots += 1;
+        machine.bmc_back_at = back_at;
+        machine.off_pending = machine.off_pending.filter(|_| !off_lost);
+    }
+
+    /// Others hold every session that the BMC of a node has, for `span`: no other is opened.
+    pub fn fill_bmc(&mut self, node: NodeId, span: Duration) {
+        self.machine(node).bmc_full_until = self.now + span;
+    }
+
+    /// The BMC of a node is up and has room for sessions.
+    pub fn mend_bmc(&mut self, node: NodeId) {
+        let now = self.now;
+        let machine = self.machine(node);
+        machine.bmc_back_at = machine.bmc_back_at.min(now);
+        machine.bmc_full_until = machine.bmc_full_until.min(now);
+    }
+
+    /// The daemons of a node are replaced by those of the next version, or by those of this one
+    /// again; they are started after `span`. The next version reads this one, not the reverse.
+    pub fn upgrade(&mut self, node: NodeId, span: Duration) {
+        let machine = self.machine(node);
+        machine.speaks_next = !machine.speaks_next;
+        let votes = machine.votes;
+        self.restart_agent(node, span);
+        if votes {
+            self.restart_fencer(node, span, true);
+        }
+    }
+
+    /// Whether the daemons of a node are of the next version.
+    pub fn is_upgraded(&self, node: NodeId) -> bool {
+        self.looks(node, |machine| machine.speaks_next)
+    }
+
+    /// Everybody speaks one version: the upgrade is complete.
+    pub fn complete_upgrade(&mut self) {
+        for machine in &mut self.machines {
+            machine.speaks_next = false;
+            let postboxes = [&mut machine.agent.postbox, &mut machine.fencer.postbox];
+            postboxes.into_iter().flatten().for_each(|postbox| postbox.write_version(VERSION));
+        }
+    }
+
+    /// A node that is broken for good: whatever gives it power, no life of it begins.
+    pub fn break_for_good(&mut self, node: NodeId) {
+        self.machine(node).broken = true;
     }
 
     /// The disk of a node refuses to write.

@@ -33,6 +33,8 @@ pub enum Fact {
         by: NodeId,
         /// About whom.
         target: NodeId,
+        /// Which life of it.
+        boot: BootId,
         /// Which proof.
         kind: ProofKind,
     },
@@ -86,7 +88,7 @@ impl fmt::Display for Fact {
         match self {
             Self::Agent { node, news } => write!(out, "agent of {node}: {news:?}"),
             Self::Fencer { node, news } => write!(out, "fencer of {node}: {news:?}"),
-            Self::Proven { by, target, kind } => {
+            Self::Proven { by, target, kind, .. } => {
                 write!(out, "fencer of {by} holds the proof {} of {target}", kind.name())
             }
             Self::Commanded { by, target, act } => {
@@ -211,7 +213,7 @@ impl Judge {
         if running == Some(proof.boot()) && could_act {
             self.broken("S1", at, format!("{by} holds {kind:?} of {target}, which runs"));
         }
-        self.note(at, Fact::Proven { by, target, kind });
+        self.note(at, Fact::Proven { by, target, boot: proof.boot(), kind });
     }
 
     /// S2: an armed life is over before the promises of a majority are.

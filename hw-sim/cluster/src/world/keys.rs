@@ -10,16 +10,17 @@ use palisade_protocol::postbox::Postbox;
 const CLUSTER: ClusterTag = ClusterTag(0x5041);
 
 /// Nodes whose keys are kept; no world of ours is larger.
-const KEPT: u8 = 8;
+pub(super) const KEPT: u8 = 8;
 
-/// The postbox of `me` with the keys that it shares with `peers`.
+/// The postbox of `me`, which writes `version`, with the keys that it shares with `peers`.
 pub(super) fn postbox(
-    me: Peer,
+    (me, version): (Peer, u8),
     boot: BootId,
     start: Start,
     peers: impl Iterator<Item = Peer>,
 ) -> Box<Postbox> {
     let mut postbox = Box::new(Postbox::new(CLUSTER, me, boot, start));
+    postbox.write_version(version);
     for peer in peers {
         let keys = kept().get(&(me, peer)).cloned();
         postbox.add_peer(peer, keys.unwrap_or_else(|| between(me, peer)));

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use palisade_agent_core::health::{Answer, CheckConfig};
 use palisade_agent_core::pet::PetPermit;
 use palisade_agent_core::{AgentConfig, AgentCore, DogConfig};
-use palisade_fencer_core::{FencerConfig, FencerCore, MemberConfig, Memory};
+use palisade_fencer_core::{
+    Effects as FencerEffects, FencerConfig, FencerCore, Input as FencerInput, MemberConfig, Memory,
+};
 use palisade_protocol::ids::{BootId, NodeId, Peer, Start, VOTERS_MAX};
 use palisade_protocol::postbox::Postbox;
 use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::timing::Timing;
-use palisade_protocol::wire::DogClass;
+use palisade_protocol::wire::{DogClass, VERSION};
 
 use super::clock::Clock;
 use super::disk::Disk;
@@ -71,6 +73,15 @@ impl Bmc {
             Self::Dead | Self::Ignores | Self::Flaps => None,
         }
     }
+}
+
+/// A session that a fencer holds with a BMC.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Session {
+    /// When it was opened, by the fencer's clock.
+    pub(super) at: Instant,
+    /// How often the BMC had rebooted.
+    pub(super) bmc_boots: u32,
 }
 
 /// A daemon of a machine as the operating system sees it.
@@ -137,10 +148,18 @@ pub(super) struct Machine {
     pub(super) powered: bool,
     pub(super) booted: bool,
     pub(super) power_run: u32,
-    /// How often its power went off: an Off that is under way ends with the first.
+    /// How many Offs its BMC has begun.
     pub(super) offs: u32,
     pub(super) bmc: Bmc,
     pub(super) bmc_reads: u32,
+    /// How often its BMC has rebooted: a session ends with it.
+    pub(super) bmc_boots: u32,
+    /// When its BMC has rebooted, or is silent no longer.
+    pub(super) bmc_back_at: Instant,
+    /// Until when its BMC has no slot for another session.
+    pub(super) bmc_full_until: Instant,
+    /// The Off that its BMC is carrying out.
+    pub(super) off_pending: Option<u32>,
     pub(super) cuts: usize,
     /// Since when its hypervisor has it paused.
     pub(super) paused_at: Option<Instant>,
@@ -148,13 +167,19 @@ pub(super) struct Machine {
     pub(super) resumed_at: Instant,
     /// Its kernel hangs: nothing runs, the power is on.
     pub(super) hung: bool,
+    /// It is broken for good: no life of it begins.
+    pub(super) broken: bool,
+    /// Its daemons speak the version after this one.
+    pub(super) speaks_next: bool,
+    /// `W`.
+    pub(super) fire: Duration,
     pub(super) agent: Process<AgentCore>,
     pub(super) fencer: Process<FencerCore>,
     pub(super) armed: bool,
     /// Whether the running agent knows that the watchdog is armed.
     pub(super) armed_told: bool,
     pub(super) pet_due: Instant,
-    pub(super) pets: u64,
+    pub(super) pets: u32,
     pub(super) bites_at: Instant,
     /// How long the agent is to stand still between its next test and its pet.
     pub(super) stall: Option<Duration>,
@@ -167,7 +192,7 @@ pub(super) struct Machine {
     /// Lives proven over to the fencer here.
     pub(super) proofs: Vec<(NodeId, BootId)>,
     pub(super) disk: Disk,
-    sessions: BTreeMap<u32, Instant>,
+    sessions: BTreeMap<(NodeId, u32), Session>,
     lives: u32,
     starts: u32,
 }
@@ -187,10 +212,17 @@ impl Machine {
             offs: 0,
             bmc: Bmc::Works { off_latency: Duration::ZERO },
             bmc_reads: 0,
+            bmc_boots: 0,
+            bmc_back_at: Instant::BOOT,
+            bmc_full_until: Instant::BOOT,
+            off_pending: None,
             cuts: 0,
             paused_at: None,
             resumed_at: Instant::BOOT,
             hung: false,
+            broken: false,
+            speaks_next: false,
+            fire: shape.fire,
             agent: Process::new(),
             fencer: Process::new(),
             armed: false,
@@ -238,7 +270,7 @@ impl Machine {
         self.paused_at = None;
         self.hung = false;
         self.armed = false;
-        self.pets += 1;
+        self.pets = self.pets.wrapping_add(1);
         self.bites_at = Instant::NEVER;
         self.service = None;
         self.active = false;
@@ -277,17 +309,27 @@ impl Machine {
         self.clock = clock;
     }
 
-    /// The session of `case`, opened `now` by this machine's clock if there is none.
-    pub(super) fn opened_session(&mut self, case: u32, now: Instant) {
-        self.sessions.entry(case).or_insert(now);
+    /// The session with the BMC of `target` for `case`, opened now if there is none.
+    pub(super) fn opened_session(&mut self, (target, case): (NodeId, u32), fresh: Session) {
+        self.sessions.entry((target, case)).or_insert(fresh);
     }
 
-    pub(super) fn lost_session(&mut self, case: u32) {
-        self.sessions.remove(&case);
+    pub(super) fn lost_session(&mut self, (target, case): (NodeId, u32)) {
+        self.sessions.remove(&(target, case));
     }
 
-    pub(super) fn session(&self, case: u32) -> Option<Instant> {
-        self.sessions.get(&case).copied()
+    pub(super) fn session(&self, (target, case): (NodeId, u32)) -> Option<Session> {
+        self.sessions.get(&(target, case)).copied()
+    }
+
+    /// Whether its BMC hears anybody.
+    pub(super) fn bmc_hears(&self, now: Instant) -> bool {
+        self.bmc.is_alive() && now >= self.bmc_back_at
+    }
+
+    /// The version that its daemons write.
+    pub(super) fn version(&self) -> u8 {
+        if self.speaks_next { VERSION + 1 } else { VERSION }
     }
 
     pub(super) fn start_agent(&mut self, now: Instant, timing: Timing, shape: &Shape) {
@@ -301,22 +343,23 @@ impl Machine {
             dog: DogConfig {
                 class: self.class,
                 certified: true,
-                timeout: super::FIRE,
-                fire: super::FIRE,
+                timeout: self.fire,
+                fire: self.fire,
             },
-            check: Some(check(self.service.is_some())),
+            check: Some(check(timing.raw().suspect_after, self.service.is_some())),
             digest: 1,
         };
         let core = AgentCore::new(config, self.local(now));
         let voters = shape.voter_nodes().map(Peer::voter);
-        self.agent.start(core, keys::postbox(Peer::member(self.id), boot, start, voters));
+        let me = (Peer::member(self.id), self.version());
+        self.agent.start(core, keys::postbox(me, boot, start, voters));
     }
 
     pub(super) fn start_fencer(&mut self, now: Instant, timing: Timing, shape: &Shape) {
         let memory = self.disk.recall().map_or(Memory::Lost, Memory::Recalled);
         let (boot, start) = (self.boot(), self.next_start());
-        let member =
-            |node: NodeId| MemberConfig { node, has_power_device: true, fire: super::FIRE };
+        let fire = shape.fire;
+        let member = |node: NodeId| MemberConfig { node, has_power_device: true, fire };
         let config = FencerConfig {
             me: self.id,
             start,
@@ -332,7 +375,24 @@ impl Machine {
         let me = self.id;
         let voters = shape.voter_nodes().filter(|id| *id != me).map(Peer::voter);
         let peers = shape.member_nodes().map(Peer::member).chain(voters);
-        self.fencer.start(core, keys::postbox(Peer::voter(me), boot, start, peers));
+        let me = (Peer::voter(me), self.version());
+        self.fencer.start(core, keys::postbox(me, boot, start, peers));
+    }
+
+    /// Tells the fencer something, if it can take note of it; whether it did.
+    pub(super) fn tell_fencer(
+        &mut self,
+        now: Instant,
+        input: FencerInput,
+        effects: &mut FencerEffects,
+    ) -> bool {
+        if self.fencer.frozen || self.is_still() {
+            return false;
+        }
+        let local = self.local(now);
+        let Some(fencer) = &mut self.fencer.core else { return false };
+        fencer.handle(local, input, effects);
+        true
     }
 
     /// The life that runs, or the last one that did.
@@ -346,10 +406,11 @@ impl Machine {
     }
 }
 
-fn check(armed: bool) -> CheckConfig {
+/// A check that is asked three times within two suspicions.
+fn check(suspicion: Duration, armed: bool) -> CheckConfig {
     CheckConfig {
-        every: Duration::from_millis(200),
-        timeout: Duration::from_millis(500),
+        every: suspicion * 2 / 3,
+        timeout: suspicion * 5 / 3,
         start_deadline: Duration::from_secs(10),
         stop_deadline: Duration::from_secs(10),
         tolerate: 2,

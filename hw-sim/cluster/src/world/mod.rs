@@ -18,8 +18,11 @@ mod power;
 mod queue;
 mod service;
 mod shape;
+#[cfg(test)]
+mod tests;
+mod watch;
 
-use palisade_fencer_core::Input as FencerInput;
+use palisade_fencer_core::{Effects, Input as FencerInput};
 use palisade_protocol::ids::{BootId, LinkId, NodeId};
 use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::timing::{Timing, TimingRaw};
@@ -32,8 +35,9 @@ use machine::Machine;
 pub use network::Network;
 use queue::{Asked, Happening, Letter, Mail, Queue};
 pub use shape::Shape;
+pub use watch::{Event, Watch};
 
-/// How long a datagram is under way at least.
+/// How long a datagram is under way in the stories' worlds.
 const FLIGHT: Duration = Duration::from_micros(300);
 
 /// How long a BMC takes to answer.
@@ -45,19 +49,19 @@ const TURN_MIN: Duration = Duration::from_millis(1);
 /// What waits for a process that stands still is tried again after this.
 const STILL_RETRY: Duration = Duration::from_millis(5);
 
-/// Redundant links of every world.
+/// Redundant links of the stories' worlds.
 const LINKS: u8 = 2;
 
-/// `W` of every machine.
+/// `W` of every machine of the stories' worlds.
 pub const FIRE: Duration = Duration::from_millis(1_000);
 
-/// The timing of every world: profile `lan-fast` with a watchdog of one second.
+/// The timing of the stories' worlds: profile `lan-fast` with a watchdog of one second.
 pub fn timing_raw() -> TimingRaw {
     let raw = TimingRaw::LAN_FAST;
     TimingRaw { promise: raw.smallest_promise(FIRE), ..raw }
 }
 
-/// The links of every world.
+/// The links of the stories' worlds.
 pub fn links() -> impl Iterator<Item = LinkId> {
     (0..LINKS).filter_map(LinkId::new)
 }
@@ -74,6 +78,8 @@ pub struct World {
     shape: Shape,
     chance: Chance,
     asked: Vec<Asked>,
+    /// Places for what fencers want done: one is enough unless a report follows on the spot.
+    effects: Vec<Box<Effects>>,
     recorded: Vec<Letter>,
     records: bool,
     /// Whether the datagram at hand is too old to decide anything.
@@ -82,6 +88,9 @@ pub struct World {
     owner: Option<(NodeId, BootId)>,
     events: u64,
     trace: u64,
+    watch: Option<Box<dyn Watch>>,
+    /// Whoever watched has seen enough: nothing happens any more.
+    is_over: bool,
     /// What is cut, and how much is lost.
     pub network: Network,
 }
@@ -101,7 +110,7 @@ impl World {
     /// # Panics
     /// With counts that no configuration allows.
     pub fn of(shape: Shape) -> Self {
-        let timing = Timing::new(timing_raw(), FIRE);
+        let timing = Timing::new(shape.raw, shape.fire);
         let Ok(timing) = timing else { unreachable!("the timing of every world is feasible") };
         let machines = shape.nodes().map(|id| Machine::new(id, &shape)).collect();
         let nodes: Vec<_> = shape.nodes().collect();
@@ -112,16 +121,19 @@ impl World {
             machines,
             judge: judge::Judge::default(),
             timing,
-            network: Network::new(shape.seed),
+            network: Network::new(&shape),
             chance: Chance::new(shape.seed),
             shape,
             asked: Vec::new(),
+            effects: Vec::new(),
             recorded: Vec::new(),
             records: false,
             is_stale: false,
             owner: None,
             events: 0,
             trace: 0xcbf2_9ce4_8422_2325,
+            watch: None,
+            is_over: false,
         };
         for id in nodes {
             world.power_on(id);
@@ -157,9 +169,14 @@ impl World {
     /// Lets `span` pass.
     pub fn run_for(&mut self, span: Duration) {
         let end = self.now + span;
-        while let Some((at, happening)) = self.queue.next(end) {
+        while !self.is_over
+            && let Some((at, happening)) = self.queue.next(end)
+        {
             self.now = at;
-            self.happen(happening);
+            match self.watch.take() {
+                None => self.happen(happening),
+                Some(watch) => self.happen_watched(happening, watch),
+            }
         }
         self.now = end;
     }
@@ -168,7 +185,7 @@ impl World {
     pub fn run_until(&mut self, span: Duration, fact: impl Fn(&Fact) -> bool) -> Option<Instant> {
         let end = self.now + span;
         let mut seen = self.judge.facts().len();
-        while self.now < end {
+        while self.now < end && !self.is_over {
             let next = self.queue.next_at().map_or(end, |at| at.min(end));
             self.run_for(self.now.until(next));
             let fresh = self.judge.facts().get(seen..).unwrap_or_default();
@@ -354,6 +371,6 @@ pub fn node(id: u8) -> NodeId {
 
 /// Whether `fact` is the fencing of `node` by `proof`, known to the fencer of `by`.
 pub fn is_fenced(fact: &Fact, by: NodeId, target: NodeId, proof: ProofKind) -> bool {
-    matches!(fact, Fact::Proven { by: knows, target: whose, kind }
+    matches!(fact, Fact::Proven { by: knows, target: whose, kind, .. }
         if (*knows, *whose, *kind) == (by, target, proof))
 }

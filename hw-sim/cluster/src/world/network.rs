@@ -1,16 +1,22 @@
 //! Links that can be cut, one direction at a time, and that lose, delay, double and corrupt.
 
-use std::collections::BTreeSet;
-
 use palisade_protocol::ids::{LinkId, NodeId};
 use palisade_protocol::time::Duration;
 
 use super::chance::Chance;
+use super::keys::KEPT;
+use super::shape::Shape;
+
+/// Places of nodes; none is numbered zero.
+const PLACES: usize = KEPT as usize + 1;
 
 /// All links of a world.
 #[derive(Debug)]
 pub struct Network {
-    cut: BTreeSet<(NodeId, NodeId, LinkId)>,
+    links: u8,
+    flight: Duration,
+    /// From whom, to whom: bit 0 for link 0.
+    cut: [[u8; PLACES]; PLACES],
     loss_permille: u64,
     double_permille: u64,
     corrupt_permille: u64,
@@ -29,20 +35,22 @@ pub(super) struct Passage {
 }
 
 impl Network {
-    pub(super) const fn new(seed: u64) -> Self {
+    pub(super) const fn new(shape: &Shape) -> Self {
         Self {
-            cut: BTreeSet::new(),
+            links: shape.links,
+            flight: shape.flight,
+            cut: [[0; PLACES]; PLACES],
             loss_permille: 0,
             double_permille: 0,
             corrupt_permille: 0,
             jitter: Duration::ZERO,
-            chance: Chance::new(seed ^ 0x9e37_79b9_7f4a_7c15),
+            chance: Chance::new(shape.seed ^ 0x9e37_79b9_7f4a_7c15),
         }
     }
 
     /// Cuts one link in one direction.
     pub fn cut_one_way(&mut self, from: NodeId, to: NodeId, link: LinkId) {
-        self.cut.insert((from, to, link));
+        *self.cuts(from, to) |= bit(link);
     }
 
     /// Cuts one link in both directions.
@@ -54,7 +62,7 @@ impl Network {
     /// Cuts every link between `alone` and the `others`.
     pub fn isolate(&mut self, alone: NodeId, others: &[NodeId]) {
         for other in others {
-            for link in super::links() {
+            for link in (0..self.links).filter_map(LinkId::new) {
                 self.cut(alone, *other, link);
             }
         }
@@ -63,16 +71,26 @@ impl Network {
     /// Heals one direction of one link that is cut, the one at `place` of all that are, so that they
     /// heal in another order than they were cut in.
     pub fn heal_one(&mut self, place: u64) {
-        let count = u64::try_from(self.cut.len()).unwrap_or(0).max(1);
-        let place = usize::try_from(place % count).unwrap_or(0);
-        if let Some(cut) = self.cut.iter().nth(place).copied() {
-            self.cut.remove(&cut);
+        let cut = self.cut.as_flattened_mut();
+        let count: u32 = cut.iter().map(|links| links.count_ones()).sum();
+        let mut before = place % u64::from(count.max(1));
+        for links in cut {
+            for bit in (0..u8::BITS).map(|link| 1_u8.rotate_left(link)) {
+                match (*links & bit, before) {
+                    (0, _) => {}
+                    (_, 0) => {
+                        *links ^= bit;
+                        return;
+                    }
+                    (_, _) => before -= 1,
+                }
+            }
         }
     }
 
     /// Heals every link.
     pub fn heal(&mut self) {
-        self.cut.clear();
+        self.cut = [[0; PLACES]; PLACES];
         self.loss_permille = 0;
         self.double_permille = 0;
         self.corrupt_permille = 0;
@@ -102,10 +120,9 @@ impl Network {
     /// How a datagram sent now arrives, if it does. A machine always reaches itself.
     pub(super) fn carries(&mut self, from: NodeId, to: NodeId, link: LinkId) -> Option<Passage> {
         if from == to {
-            return Some(Passage { flight: super::FLIGHT, double: None, corrupt: None });
+            return Some(Passage { flight: self.flight, double: None, corrupt: None });
         }
-        let is_cut = !self.cut.is_empty() && self.cut.contains(&(from, to, link));
-        if is_cut || self.chance.hits(self.loss_permille) {
+        if *self.cuts(from, to) & bit(link) != 0 || self.chance.hits(self.loss_permille) {
             return None;
         }
         let flight = self.flight();
@@ -116,8 +133,20 @@ impl Network {
 
     fn flight(&mut self) -> Duration {
         match self.jitter {
-            Duration::ZERO => super::FLIGHT,
-            jitter => super::FLIGHT + self.chance.span(jitter),
+            Duration::ZERO => self.flight,
+            jitter => self.flight + self.chance.span(jitter),
         }
     }
+
+    fn cuts(&mut self, from: NodeId, to: NodeId) -> &mut u8 {
+        let to_each = self.cut.get_mut(usize::from(from.get()));
+        let Some(links) = to_each.and_then(|each| each.get_mut(usize::from(to.get()))) else {
+            unreachable!("no world has more nodes than keys are kept for")
+        };
+        links
+    }
+}
+
+fn bit(link: LinkId) -> u8 {
+    1_u8.rotate_left(u32::from(link.get()))
 }

@@ -4,11 +4,11 @@ use palisade_agent_core::Input as AgentInput;
 use palisade_fencer_core::Input as FencerInput;
 use palisade_protocol::ids::{NodeId, Peer, Role};
 use palisade_protocol::time::Duration;
-use palisade_protocol::wire::{Body, Post};
+use palisade_protocol::wire::{Body, Frame, PRELUDE_LEN, Post, Prelude, VERSION};
 
+use super::World;
 use super::network::Passage;
 use super::queue::Happening;
-use super::{FLIGHT, World, links};
 
 /// What the adversary keeps at most.
 const RECORDED_MAX: usize = 512;
@@ -16,8 +16,8 @@ const RECORDED_MAX: usize = 512;
 /// How many in a thousand datagrams it keeps.
 const RECORDED_PERMILLE: u64 = 60;
 
-/// From one played back datagram to the next.
-const REPLAY_EVERY: Duration = Duration::from_millis(7);
+/// Played back datagrams within seven suspicions.
+const REPLAYS: u32 = 300;
 
 impl World {
     /// Whether the adversary listens.
@@ -27,7 +27,7 @@ impl World {
 
     /// The adversary plays back `count` of what it has recorded in whatever life.
     pub fn replay(&mut self, count: u32) {
-        self.after(REPLAY_EVERY, Happening::Replay { left: count });
+        self.after(self.replay_every(), Happening::Replay { left: count });
     }
 
     pub(super) fn replay_one(&mut self, left: u32) {
@@ -36,11 +36,15 @@ impl World {
         if let Some(letter) = self.recorded.get(place).cloned() {
             let number = self.mail.post(letter);
             self.mail.letter_mut(number).replayed = true;
-            self.after(FLIGHT, Happening::Arrive { letter: number });
+            self.after(self.shape.flight, Happening::Arrive { letter: number });
         }
         if left > 0 {
-            self.after(REPLAY_EVERY, Happening::Replay { left: left - 1 });
+            self.after(self.replay_every(), Happening::Replay { left: left - 1 });
         }
+    }
+
+    fn replay_every(&self) -> Duration {
+        self.timing.raw().suspect_after * 7 / REPLAYS
     }
 
     pub(super) fn post_all(&mut self, from: Peer, posts: &[Post]) {
@@ -48,7 +52,7 @@ impl World {
             if let Body::Grant(_) = post.body {
                 self.promised(from.node, post.dst.node);
             }
-            for link in links() {
+            for link in self.shape.link_ids() {
                 if let Some(passage) = self.network.carries(from.node, post.dst.node, link) {
                     self.send(from, post, link, passage);
                 }
@@ -70,7 +74,11 @@ impl World {
         if still || frozen {
             return self.keep(to, number);
         }
-        let opened = postbox.and_then(|postbox| postbox.open(letter.link, letter.bytes()).ok());
+        let reads_next = machine.speaks_next;
+        let mut opened = postbox.and_then(|postbox| postbox.open(letter.link, letter.bytes()).ok());
+        if let Some(frame) = opened.as_mut().filter(|_| reads_next) {
+            read_as_next(frame, letter.bytes());
+        }
         let old = self.timing.raw().suspect_after * 2;
         let stale = letter.replayed
             && now.since(letter.sent_at) > old
@@ -175,4 +183,15 @@ impl World {
             *end = ends.max(*end);
         }
     }
+}
+
+/// Reads the body of a frame of the next version as that version does: as this one's, by another
+/// number.
+fn read_as_next(frame: &mut Frame, bytes: &[u8]) {
+    let (head, rest) = bytes.split_at_checked(PRELUDE_LEN).unwrap_or_default();
+    let prelude = Prelude::from_bytes(head).filter(|prelude| prelude.version == VERSION + 1);
+    let body = prelude.and_then(|prelude| {
+        Body::decode(VERSION, prelude.kind, rest.get(..usize::from(prelude.body_len))?)
+    });
+    frame.body = body.unwrap_or(frame.body);
 }

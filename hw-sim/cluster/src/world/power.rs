@@ -9,7 +9,7 @@ use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::wire::DogClass;
 
 use super::clock::Clock;
-use super::machine::Machine;
+use super::machine::{Machine, Session};
 use super::queue::{Asked, Happening};
 use super::{Bmc, Fact, STILL_RETRY, World};
 
@@ -34,11 +34,11 @@ impl World {
         }
         let bmc = self.machine(target).bmc;
         let on = self.reads_on(target);
-        if bmc.is_alive() {
-            self.machine(asker).opened_session(order.id.case, asked_at);
+        let heard = self.is_in_session(asker, order.id, asked_at);
+        if heard {
             self.command(target, order.act);
         }
-        self.asked.push(Asked { order, asked_at, on, heard: bmc.is_alive() });
+        self.asked.push(Asked { order, asked_at, on, heard });
         let order = u32::try_from(self.asked.len() - 1).unwrap_or(u32::MAX);
         self.after(bmc.answers_after(), Happening::BmcAnswers { asker, run, order });
     }
@@ -46,7 +46,8 @@ impl World {
     pub(super) fn bmc_answers(&mut self, asker: NodeId, run: u32, order: u32) {
         let place = usize::try_from(order).unwrap_or(usize::MAX);
         let Some(asked) = self.asked.get(place).copied() else { return };
-        let alive = asked.heard && self.machine(asked.order.id.target).bmc.is_alive();
+        let (now, bmc) = (self.now, self.machine(asked.order.id.target));
+        let (alive, bmc_boots) = (asked.heard && bmc.bmc_hears(now), bmc.bmc_boots);
         let machine = self.machine(asker);
         if machine.fencer.run != run {
             return;
@@ -55,9 +56,12 @@ impl World {
             return self.after(STILL_RETRY, Happening::BmcAnswers { asker, run, order });
         }
         let PowerOrder { id, act } = asked.order;
-        let report = match (machine.session(id.case).filter(|_| alive), act) {
+        let with = (id.target, id.case);
+        let stands = |session: &Session| alive && session.bmc_boots == bmc_boots;
+        let session_at = machine.session(with).filter(stands).map(|session| session.at);
+        let report = match (session_at, act) {
             (None, _) => {
-                machine.lost_session(id.case);
+                machine.lost_session(with);
                 PowerReport::Failed
             }
             (Some(session_at), PowerAct::Read) => {
@@ -69,10 +73,11 @@ impl World {
     }
 
     pub(super) fn power_falls(&mut self, node: NodeId, cut: u32) {
-        if !self.machine(node).powered || self.machine(node).offs != cut {
+        let machine = self.machine(node);
+        if machine.off_pending.take_if(|pending| *pending == cut).is_none() {
             return;
         }
-        self.machine(node).cuts += 1;
+        machine.cuts += 1;
         let wrong = self.is_wrong_life(node, None);
         self.judge.fell(self.now, node, wrong);
         self.power_off(node);
@@ -94,7 +99,7 @@ impl World {
         self.dies(node);
         let machine = self.machine(node);
         machine.powered = false;
-        machine.offs += 1;
+        machine.off_pending = None;
         self.note(Fact::PoweredOff { node });
     }
 
@@ -123,7 +128,7 @@ impl World {
         }
     }
 
-    pub(super) fn dog_bites(&mut self, node: NodeId, pet: u64) {
+    pub(super) fn dog_bites(&mut self, node: NodeId, pet: u32) {
         let now = self.now;
         let machine = self.machine(node);
         let stands_still = machine.class == DogClass::Virtual && machine.paused_at.is_some();
@@ -140,7 +145,7 @@ impl World {
 
     pub(super) fn booted(&mut self, node: NodeId, power: u32) {
         let machine = self.machine(node);
-        if machine.power_run != power || !machine.powered || machine.booted {
+        if machine.power_run != power || !machine.powered || machine.booted || machine.broken {
             return;
         }
         let clock = self.new_clock();
@@ -201,18 +206,46 @@ impl World {
         }
     }
 
-    fn command(&mut self, target: NodeId, act: PowerAct) {
+    /// Whether the BMC hears an order: it is up, and there is a session with it or room for one. A
+    /// session that a reboot of the BMC has ended is noticed by its silence.
+    pub(super) fn is_in_session(&mut self, asker: NodeId, id: OrderId, asked_at: Instant) -> bool {
+        let (now, with) = (self.now, (id.target, id.case));
+        let held = self.machine(asker).session(with);
+        let bmc = self.machine(id.target);
+        let fresh = Session { at: asked_at, bmc_boots: bmc.bmc_boots };
+        let stands =
+            held.map_or(now >= bmc.bmc_full_until, |held| held.bmc_boots == fresh.bmc_boots);
+        let hears = bmc.bmc_hears(now) && stands;
+        if hears {
+            self.machine(asker).opened_session(with, fresh);
+        }
+        hears
+    }
+
+    /// What a BMC that hears an order does: one transition at a time. While an Off is under way,
+    /// the button pressed, another Off and an On change nothing; the button is let go when the
+    /// power is off, whoever did that, and a reset is not that. [x86-power-control,
+    /// powerStateTransitionToOff: every event but PowerOK lost is "no action taken"]
+    pub(super) fn command(&mut self, target: NodeId, act: PowerAct) {
         let machine = self.machine(target);
-        let cut = machine.offs;
-        match (act, machine.bmc.off_latency()) {
-            (PowerAct::Off, _) if !machine.powered => {}
-            (PowerAct::Off, Some(Duration::ZERO)) => self.power_falls(target, cut),
-            (PowerAct::Off, Some(latency)) => {
-                self.after(latency, Happening::PowerFalls { node: target, cut });
-            }
+        let (is_falling, latency) = (machine.off_pending.is_some(), machine.bmc.off_latency());
+        match (act, latency) {
+            (PowerAct::Off, _) if !machine.powered || is_falling => {}
+            (PowerAct::Off, Some(latency)) => self.begin_off(target, latency),
             (PowerAct::On, Some(_)) if !machine.powered => self.power_on(target),
             (PowerAct::Off | PowerAct::On | PowerAct::Read, _) => {}
         }
+    }
+
+    fn begin_off(&mut self, target: NodeId, latency: Duration) {
+        let machine = self.machine(target);
+        machine.offs += 1;
+        let cut = machine.offs;
+        machine.off_pending = Some(cut);
+        if latency.is_zero() {
+            return self.power_falls(target, cut);
+        }
+        self.after(latency, Happening::PowerFalls { node: target, cut });
     }
 
     fn reads_on(&mut self, target: NodeId) -> bool {

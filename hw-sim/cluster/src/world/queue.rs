@@ -23,7 +23,7 @@ pub(super) enum Happening {
     PowerFalls { node: NodeId, cut: u32 },
     PowerReturns { node: NodeId, power: u32 },
     Booted { node: NodeId, power: u32 },
-    DogBites { node: NodeId, pet: u64 },
+    DogBites { node: NodeId, pet: u32 },
     SelfFenced { node: NodeId, run: u32 },
     AgentGoesOn { node: NodeId, run: u32 },
     FencerGoesOn { node: NodeId, run: u32 },

@@ -1,7 +1,10 @@
 //! What a world is made of.
 
-use palisade_protocol::ids::NodeId;
+use palisade_protocol::ids::{LinkId, NodeId};
 use palisade_protocol::time::Duration;
+use palisade_protocol::timing::TimingRaw;
+
+use super::{FIRE, FLIGHT, LINKS, timing_raw};
 
 /// The machines of a world and their ways.
 #[derive(Clone, Debug)]
@@ -12,6 +15,14 @@ pub struct Shape {
     pub voters: u8,
     /// Where all chance comes from.
     pub seed: u64,
+    /// Redundant links.
+    pub links: u8,
+    /// The numbers of the configuration.
+    pub raw: TimingRaw,
+    /// `W` of every machine: from the last pet to the bite.
+    pub fire: Duration,
+    /// How long a datagram is under way at least.
+    pub flight: Duration,
     /// How wrong a machine's clock may be, either way; each life draws its own.
     pub drift_ppm: u32,
     /// Nodes that are virtual machines: their watchdog stands still while they are paused.
@@ -29,12 +40,16 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// The world of the stories: clocks that agree, physical machines, no service.
-    pub const fn plain(members: u8, voters: u8, seed: u64) -> Self {
+    /// The world of the stories: clocks that agree, physical machines, two links, no service.
+    pub fn plain(members: u8, voters: u8, seed: u64) -> Self {
         Self {
             members,
             voters,
             seed,
+            links: LINKS,
+            raw: timing_raw(),
+            fire: FIRE,
+            flight: FLIGHT,
             drift_ppm: 0,
             virtual_nodes: Vec::new(),
             has_service: false,
@@ -48,6 +63,11 @@ impl Shape {
     /// All nodes.
     pub fn nodes(&self) -> impl Iterator<Item = NodeId> + use<> {
         (1..=self.members.max(self.voters)).filter_map(NodeId::new)
+    }
+
+    /// The links.
+    pub fn link_ids(&self) -> impl Iterator<Item = LinkId> + use<> {
+        (0..self.links).filter_map(LinkId::new)
     }
 
     /// The nodes with an agent.
