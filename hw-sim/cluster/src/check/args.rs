@@ -2,22 +2,24 @@
 
 use palisade_protocol::time::Duration;
 
-use super::plan::plan;
+use super::plan::{plan, standard};
+use super::schedule::Schedule;
 use super::setting::Setting;
 
 /// Follow every schedule of a few faults through the production cores
 #[derive(Clone, Debug, clap::Args)]
 pub struct CheckArgs {
-    /// How long to search at most; what is left over after the standard plan goes into wider ones
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_budget)]
-    pub budget: Duration,
+    /// Search so long at most, and go on to wider plans than the standard one. Without it, the
+    /// standard plan is searched to its end
+    #[arg(long, value_name = "TIME", value_parser = parse_budget)]
+    pub budget: Option<Duration>,
     /// End with one line of JSON instead of a table
     #[arg(long)]
     pub json: bool,
     /// Threads to search on
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub threads: u8,
-    /// Only the settings whose name contains this
+    /// Only the settings whose line contains this, of the wider plans too
     #[arg(long, value_name = "TEXT")]
     pub only: Option<String>,
     /// So many faults in a run, whatever the plan says
@@ -26,20 +28,42 @@ pub struct CheckArgs {
     /// So many ticks for the adversary, whatever the plan says
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200))]
     pub ticks: Option<u32>,
+    /// Name the settings and search none
+    #[arg(long)]
+    pub list: bool,
+    /// Tell the one run of the first wanted setting that a counterexample named
+    #[arg(long, value_name = "STEP.CHOICE,...")]
+    pub schedule: Option<Schedule>,
+    /// Weaken one rule of a core: the search must find it
+    #[arg(long, value_name = "NAME")]
+    pub mutant: Option<String>,
+    /// Name the rules that this binary can weaken
+    #[arg(long)]
+    pub list_mutants: bool,
 }
 
 impl CheckArgs {
-    /// The settings of the plan that are wanted, as they are wanted.
+    /// The settings that are wanted, as they are wanted.
     pub(super) fn settings(&self) -> Vec<Setting> {
-        let wanted = |setting: &Setting| {
-            self.only.as_ref().is_none_or(|text| setting.name.contains(text.as_str()))
-        };
-        let mut settings: Vec<_> = plan().into_iter().filter(wanted).collect();
+        let wider = self.budget.is_some() || self.only.is_some();
+        let mut settings = if wider { plan() } else { standard() };
         for setting in &mut settings {
             setting.faults = self.faults.unwrap_or(setting.faults);
             setting.ticks = self.ticks.unwrap_or(setting.ticks);
         }
+        let wanted = |setting: &Setting| {
+            self.only.as_ref().is_none_or(|text| setting.label().contains(text.as_str()))
+        };
+        settings.retain(wanted);
         settings
+    }
+
+    /// The options with which this binary is the same again.
+    pub(super) fn again(&self, setting: &Setting) -> String {
+        let faults = self.faults.map(|faults| format!(" --faults {faults}")).unwrap_or_default();
+        let ticks = self.ticks.map(|ticks| format!(" --ticks {ticks}")).unwrap_or_default();
+        let mutant = self.mutant.as_ref().map(|name| format!(" --mutant {name}"));
+        format!("{}{faults}{ticks} --only \"{}\"", mutant.unwrap_or_default(), setting.label())
     }
 }
 

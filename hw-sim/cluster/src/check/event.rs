@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use palisade_fencer_core::power::PowerReport;
 use palisade_fencer_core::{DurableState, OrderId, PowerAct, PowerOrder};
-use palisade_protocol::ids::{BootId, NodeId, Peer};
+use palisade_protocol::ids::{BootId, NodeId, Peer, Start};
+use palisade_protocol::time::Instant;
 use palisade_protocol::wire::{Body, Frame};
 
 /// One event.
@@ -15,6 +16,12 @@ pub(super) enum Event {
     Boot { node: NodeId },
     /// A fencer that was stopped starts again.
     StartFencer { node: NodeId },
+    /// An agent that left starts again in the same life.
+    StartAgent { node: NodeId, boot: BootId },
+    /// A service answers its check.
+    Probed { node: NodeId, start: Start, asked_at: Instant },
+    /// The power of a machine comes back.
+    Returns { node: NodeId },
     /// The power of a machine falls.
     Falls { node: NodeId, condemned: BootId },
     /// The agent gets the processor: it keeps time, asks, and pets.
@@ -57,6 +64,9 @@ impl Event {
             Self::Report { node, run, order, report } => {
                 fingerprint(&(9, (node, run, order), report))
             }
+            Self::StartAgent { node, boot } => fingerprint(&(10, node, boot)),
+            Self::Probed { node, start, asked_at } => fingerprint(&(11, node, start, asked_at)),
+            Self::Returns { node } => fingerprint(&(12, node)),
         };
         Due { event: self, print }
     }
@@ -72,6 +82,9 @@ impl Event {
             Self::Arrive { .. }
             | Self::Boot { .. }
             | Self::StartFencer { .. }
+            | Self::StartAgent { .. }
+            | Self::Probed { .. }
+            | Self::Returns { .. }
             | Self::Falls { .. }
             | Self::AgentTurn { .. }
             | Self::Bites => None,
@@ -81,11 +94,13 @@ impl Event {
     /// The agent that this event needs awake, if it needs one.
     pub(super) fn agent(&self) -> Option<NodeId> {
         match self {
-            Self::AgentTurn { node } => Some(*node),
+            Self::AgentTurn { node } | Self::Probed { node, .. } => Some(*node),
             Self::Arrive { to, .. } if *to == Peer::member(to.node) => Some(to.node),
             Self::Arrive { .. }
             | Self::Boot { .. }
             | Self::StartFencer { .. }
+            | Self::StartAgent { .. }
+            | Self::Returns { .. }
             | Self::Falls { .. }
             | Self::Bites
             | Self::FencerTurn { .. }
@@ -102,6 +117,9 @@ impl fmt::Display for Event {
         match self {
             Self::Boot { node } => write!(out, "{node} starts"),
             Self::StartFencer { node } => write!(out, "fencer of {node} starts"),
+            Self::StartAgent { node, .. } => write!(out, "agent of {node} starts again"),
+            Self::Probed { node, .. } => write!(out, "the service of {node} answers"),
+            Self::Returns { node } => write!(out, "the power of {node} comes back"),
             Self::Falls { node, .. } => write!(out, "the power of {node} falls"),
             Self::AgentTurn { node } => write!(out, "agent of {node} has its turn"),
             Self::Bites => out.write_str("dogs that are due bite"),

@@ -1,27 +1,30 @@
-//! What the adversary can do, and when.
+//! What can go wrong, and what becomes of it.
 //!
-//! Between two ticks it breaks machines; before an event it spoils that event. Never lies for a
-//! BMC and never forges: nothing could help against the one, and tags do against the other.
+//! Never forges a frame: tags do against that. A BMC may misread once in a run; nothing could help
+//! against one that lies on.
 
 use std::fmt;
 
+use palisade_agent_core::Input as AgentInput;
 use palisade_fencer_core::power::PowerReport;
 use palisade_fencer_core::{Input as FencerInput, PowerOrder};
 use palisade_protocol::ids::NodeId;
 
 use super::event::Event;
-use super::machine::{Bmc, Machine};
-use super::setting::{Menu, Mishap, Setting};
+use super::machine::Bmc;
+use super::setting::Setting;
 use super::state::State;
 
 /// Longer than any run.
-const FOR_GOOD: u32 = 1_000;
+pub(super) const FOR_GOOD: u32 = 1_000;
 
 /// One fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// Nothing gets from one machine to another.
     Cut { from: NodeId, to: NodeId, ticks: u32 },
+    /// Two machines do not hear each other.
+    Severed { one: NodeId, other: NodeId, ticks: u32 },
     /// A machine hears nobody, and nobody hears it.
     Isolated { node: NodeId, ticks: u32 },
     /// Nobody hears a machine.
@@ -34,6 +37,14 @@ pub(super) enum Fault {
     FencerSleeps { node: NodeId, ticks: u32 },
     /// A fencer dies and comes back, with its disk or without.
     FencerStops { node: NodeId, ticks: u32, disk_kept: bool },
+    /// All fencers but one, or all, die and come back together.
+    FencersStop { spared: Option<NodeId>, ticks: u32, disks_kept: bool },
+    /// An agent is told to leave, and started again so many ticks later.
+    Leaves { node: NodeId, ticks: u32 },
+    /// A service fails.
+    ServiceFails { node: NodeId },
+    /// A hypervisor pauses a machine: its clock and its dog stand still too.
+    Paused { node: NodeId, ticks: u32 },
     /// An agent is restarted; its dog runs on.
     AgentRestarts { node: NodeId },
     /// A machine is reset, and takes so long to boot.
@@ -44,6 +55,8 @@ pub(super) enum Fault {
     BmcTurns { node: NodeId, bmc: Bmc },
     /// An operator orders a node's end at a fencer.
     Ordered { at: NodeId, target: NodeId },
+    /// An operator who sees that a node is down confirms it at a fencer.
+    Confirmed { at: NodeId, target: NodeId },
     /// The event does not happen.
     Lost,
     /// The event happens later.
@@ -62,53 +75,53 @@ pub(super) enum Fault {
     Unreached,
     /// The BMC obeys, and its answer is lost.
     Unanswered,
-}
-
-/// Lets happen what the setting says has happened.
-pub(super) fn befall(setting: &Setting, state: &mut State) {
-    let (Some(mishap), Some(node)) = (setting.mishap, NodeId::new(1)) else { return };
-    let fault = match mishap {
-        Mishap::CutOff => Fault::Isolated { node, ticks: FOR_GOOD },
-        Mishap::CutOffBriefly => Fault::Isolated { node, ticks: 3 },
-        Mishap::AgentStopped => Fault::AgentSleeps { node, ticks: FOR_GOOD },
-        Mishap::Unplugged => Fault::PlugPulled { node },
-    };
-    apply(setting, state, fault);
-}
-
-/// Everything that the adversary can do now.
-pub(super) fn possible(setting: &Setting, state: &State) -> Vec<Fault> {
-    match state.queue.front() {
-        None => between_ticks(setting, state),
-        Some(due) if setting.menu == Menu::Frames => before(state, &due.event),
-        Some(_) => Vec::new(),
-    }
+    /// The BMC reads off, whatever is so.
+    Misread,
 }
 
 /// Does it.
 pub(super) fn apply(setting: &Setting, state: &mut State, fault: Fault) {
     state.note(|| format!("FAULT: {fault}"));
-    let until = |ticks| state.tick + ticks;
+    let (tick, last) = (state.tick, state.until(FOR_GOOD));
+    let until = |ticks: u32| (tick + ticks).min(last);
     match fault {
         Fault::Cut { from, to, ticks } => state.cut(from, to, until(ticks)),
+        Fault::Severed { one, other, ticks } => {
+            state.cut(one, other, until(ticks));
+            state.cut(other, one, until(ticks));
+        }
         Fault::Isolated { node, ticks } => cut_all(setting, state, node, (true, true), ticks),
         Fault::Mute { node, ticks } => cut_all(setting, state, node, (true, false), ticks),
         Fault::Deaf { node, ticks } => cut_all(setting, state, node, (false, true), ticks),
         Fault::AgentSleeps { node, ticks } => {
-            state.machine(node).agent_sleeps = state.tick + 1 + ticks;
+            state.machine(node).agent_sleeps = until(1 + ticks);
         }
         Fault::FencerSleeps { node, ticks } => {
-            state.machine(node).fencer_sleeps = state.tick + 1 + ticks;
+            state.machine(node).fencer_sleeps = until(1 + ticks);
         }
         Fault::FencerStops { node, ticks, disk_kept } => {
             stop_fencer(state, node, ticks, disk_kept);
         }
-        Fault::AgentRestarts { node } => restart_agent(setting, state, node),
+        Fault::FencersStop { spared, ticks, disks_kept } => {
+            let stops = |node: &NodeId| setting.is_voter(*node) && Some(*node) != spared;
+            for node in setting.nodes().filter(stops) {
+                stop_fencer(state, node, ticks, disks_kept);
+            }
+        }
+        Fault::Leaves { node, ticks } => leave(setting, state, node, ticks),
+        Fault::ServiceFails { node } => state.machine(node).service_failed = true,
+        Fault::Paused { node, ticks } => state.machine(node).paused = until(1 + ticks),
+        Fault::AgentRestarts { node } => state.restart_agent(setting, node),
         Fault::Reset { node, ticks } => state.reset(node, 1 + ticks),
         Fault::PlugPulled { node } => state.power_off(node),
         Fault::BmcTurns { node, bmc } => state.machine(node).bmc = bmc,
         Fault::Ordered { at, target } => {
             state.tell_fencer(setting, at, FencerInput::Order { target });
+        }
+        Fault::Confirmed { at, target } => {
+            if state.machine(target).running().is_none() {
+                state.tell_fencer(setting, at, FencerInput::Confirm { target });
+            }
         }
         Fault::Lost
         | Fault::Late { .. }
@@ -118,82 +131,8 @@ pub(super) fn apply(setting: &Setting, state: &mut State, fault: Fault) {
         | Fault::NotWritten
         | Fault::DiesUnwritten
         | Fault::Unreached
-        | Fault::Unanswered => spoil(setting, state, fault),
-    }
-}
-
-fn between_ticks(setting: &Setting, state: &State) -> Vec<Fault> {
-    let mut all = Vec::new();
-    for machine in state.machines.iter().filter(|machine| machine.up) {
-        let node = machine.id;
-        for ticks in [1, 3, FOR_GOOD] {
-            all.push(Fault::Isolated { node, ticks });
-            all.push(Fault::Mute { node, ticks });
-            all.push(Fault::Deaf { node, ticks });
-        }
-        for to in setting.nodes().filter(|to| *to != node) {
-            all.extend([1, FOR_GOOD].map(|ticks| Fault::Cut { from: node, to, ticks }));
-        }
-        all.extend([1, 2].map(|ticks| Fault::Reset { node, ticks }));
-        if machine.agent.is_some() && machine.agent_sleeps <= state.tick {
-            all.extend([1, 2, FOR_GOOD].map(|ticks| Fault::AgentSleeps { node, ticks }));
-            all.extend([Fault::AgentRestarts { node }, Fault::PlugPulled { node }]);
-        }
-        if machine.fencer.is_some() && machine.fencer_sleeps <= state.tick {
-            fencer_faults(setting, node, &mut all);
-        }
-    }
-    for machine in &state.machines {
-        if setting.has_power_devices && setting.is_member(machine.id) && machine.bmc == Bmc::Works {
-            let node = machine.id;
-            let ways = [Bmc::Dead, Bmc::Ignores, Bmc::Slow(1), Bmc::Slow(2)];
-            all.extend(ways.map(|bmc| Fault::BmcTurns { node, bmc }));
-        }
-    }
-    all
-}
-
-fn fencer_faults(setting: &Setting, node: NodeId, all: &mut Vec<Fault>) {
-    all.extend([1, 3].map(|ticks| Fault::FencerSleeps { node, ticks }));
-    for disk_kept in [true, false] {
-        all.extend([1, 3].map(|ticks| Fault::FencerStops { node, ticks, disk_kept }));
-    }
-    let targets = setting.nodes().filter(|target| setting.is_member(*target) && *target != node);
-    all.extend(targets.map(|target| Fault::Ordered { at: node, target }));
-}
-
-fn before(state: &State, event: &Event) -> Vec<Fault> {
-    match event {
-        Event::Arrive { to, frame } if to.node != frame.src.node => vec![
-            Fault::Lost,
-            Fault::Overtaken,
-            Fault::Late { ticks: 1 },
-            Fault::Late { ticks: 3 },
-            Fault::Again { ticks: 1 },
-            Fault::Again { ticks: 4 },
-        ],
-        Event::Arrive { .. } => vec![Fault::Overtaken, Fault::Late { ticks: 1 }],
-        Event::AgentTurn { node } => {
-            let pets =
-                |m: &&Machine| m.id == *node && m.agent.is_some() && m.agent_sleeps <= state.tick;
-            let stopped = [1, 2].map(|ticks| Fault::StoppedInPet { ticks });
-            state.machines.iter().find(pets).map(|_| stopped.to_vec()).unwrap_or_default()
-        }
-        Event::Written { .. } => vec![
-            Fault::Late { ticks: 1 },
-            Fault::Late { ticks: 2 },
-            Fault::NotWritten,
-            Fault::DiesUnwritten,
-        ],
-        Event::Obey { .. } => {
-            vec![Fault::Unreached, Fault::Unanswered, Fault::Late { ticks: 1 }]
-        }
-        Event::Report { .. } => vec![Fault::Late { ticks: 1 }],
-        Event::Boot { .. }
-        | Event::StartFencer { .. }
-        | Event::Falls { .. }
-        | Event::Bites
-        | Event::FencerTurn { .. } => Vec::new(),
+        | Fault::Unanswered
+        | Fault::Misread => spoil(setting, state, fault),
     }
 }
 
@@ -205,7 +144,7 @@ fn cut_all(
     (says, hears): (bool, bool),
     ticks: u32,
 ) {
-    let until = state.tick + ticks;
+    let until = state.until(ticks);
     for other in setting.nodes().filter(|other| *other != node) {
         if says {
             state.cut(node, other, until);
@@ -226,11 +165,13 @@ fn stop_fencer(state: &mut State, node: NodeId, ticks: u32, disk_kept: bool) {
     state.put_off(starts, Event::StartFencer { node }.due());
 }
 
-fn restart_agent(setting: &Setting, state: &mut State, node: NodeId) {
-    let now = setting.clock(node, state.tick);
-    let machine = state.machine(node);
-    machine.count_agent_start();
-    machine.start_agent(setting, now);
+fn leave(setting: &Setting, state: &mut State, node: NodeId, ticks: u32) {
+    let Some(boot) = state.machine(node).running() else { return };
+    state.machine(node).gave_up = !setting.has_service;
+    state.tell_agent(setting, node, AgentInput::Leave);
+    if ticks < FOR_GOOD {
+        state.put_off(state.tick + ticks, Event::StartAgent { node, boot }.due());
+    }
 }
 
 /// Does something to the next event.
@@ -239,7 +180,14 @@ fn spoil(setting: &Setting, state: &mut State, fault: Fault) {
     state.note(|| format!("  to: {}", due.event));
     let tick = state.tick;
     match (fault, due.event.clone()) {
+        (Fault::Late { ticks }, Event::Obey { .. } | Event::Report { .. }) => {
+            state.put_off_by_others(tick + ticks, due);
+        }
         (Fault::Late { ticks }, _) => state.put_off(tick + ticks, due),
+        (Fault::Again { ticks }, event @ Event::Obey { .. }) => {
+            state.put_off_by_others(tick + ticks, due);
+            state.queue.push_front(event.due());
+        }
         (Fault::Again { ticks }, event) => {
             state.put_off(tick + ticks, due);
             state.queue.push_front(event.due());
@@ -260,8 +208,17 @@ fn spoil(setting: &Setting, state: &mut State, fault: Fault) {
             }
             fail(state, (node, run), order);
         }
+        (Fault::Misread, Event::Obey { node, run, order }) => {
+            misread(setting, state, (node, run), order);
+        }
         _ => {}
     }
+}
+
+fn misread(setting: &Setting, state: &mut State, (node, run): (NodeId, u32), order: PowerOrder) {
+    state.misread = true;
+    let report = state.answer(setting, node, order, false).unwrap_or(PowerReport::Failed);
+    state.queue.push_back(Event::Report { node, run, order: order.id, report }.due());
 }
 
 fn fail(state: &mut State, (node, run): (NodeId, u32), order: PowerOrder) {
@@ -271,7 +228,7 @@ fn fail(state: &mut State, (node, run): (NodeId, u32), order: PowerOrder) {
 
 fn stop_in_pet(setting: &Setting, state: &mut State, node: NodeId, ticks: u32) {
     state.keep_agents_time(setting, node);
-    let now = setting.clock(node, state.tick);
+    let now = state.clock(setting, node);
     let wakes = state.tick + ticks;
     let machine = state.machine(node);
     machine.tested_at = machine.agent.is_some().then_some(now);
@@ -284,6 +241,9 @@ impl fmt::Display for Fault {
         match self {
             Self::Cut { from, to, ticks } => {
                 write!(out, "nothing gets from {from} to {to} for {}", Span(*ticks))
+            }
+            Self::Severed { one, other, ticks } => {
+                write!(out, "{one} and {other} do not hear each other for {}", Span(*ticks))
             }
             Self::Isolated { node, ticks } => write!(out, "{node} is cut off for {}", Span(*ticks)),
             Self::Mute { node, ticks } => write!(out, "nobody hears {node} for {}", Span(*ticks)),
@@ -298,6 +258,22 @@ impl fmt::Display for Fault {
                 let disk = if *disk_kept { "keeps" } else { "loses" };
                 write!(out, "the fencer of {node} dies for {} and {disk} its disk", Span(*ticks))
             }
+            Self::FencersStop { spared, ticks, disks_kept } => {
+                let disks = if *disks_kept { "keep" } else { "lose" };
+                write!(out, "all fencers")?;
+                if let Some(spared) = spared {
+                    write!(out, " but that of {spared}")?;
+                }
+                write!(out, " die for {} and {disks} their disks", Span(*ticks))
+            }
+            Self::Leaves { node, ticks: FOR_GOOD } => write!(out, "{node} leaves"),
+            Self::Leaves { node, ticks } => {
+                write!(out, "{node} leaves, its agent starts again after {}", Span(*ticks))
+            }
+            Self::ServiceFails { node } => write!(out, "the service of {node} fails"),
+            Self::Paused { node, ticks } => {
+                write!(out, "{node} is paused with its clock and its dog for {}", Span(*ticks))
+            }
             Self::AgentRestarts { node } => write!(out, "the agent of {node} is restarted"),
             Self::Reset { node, ticks } => {
                 write!(out, "{node} is reset and boots for {}", Span(*ticks))
@@ -305,6 +281,9 @@ impl fmt::Display for Fault {
             Self::PlugPulled { node } => write!(out, "{node} loses its power"),
             Self::BmcTurns { node, bmc } => write!(out, "the BMC of {node} is now: {bmc:?}"),
             Self::Ordered { at, target } => write!(out, "an operator at {at} orders {target} off"),
+            Self::Confirmed { at, target } => {
+                write!(out, "an operator who sees that {target} is down confirms it at {at}")
+            }
             Self::Lost => out.write_str("the next event is lost"),
             Self::Late { ticks } => write!(out, "the next event is late by {}", Span(*ticks)),
             Self::Again { ticks } => {
@@ -318,6 +297,7 @@ impl fmt::Display for Fault {
             Self::DiesUnwritten => out.write_str("the fencer dies before its disk has written"),
             Self::Unreached => out.write_str("the power engine does not reach the BMC"),
             Self::Unanswered => out.write_str("the BMC obeys and its answer is lost"),
+            Self::Misread => out.write_str("the BMC reads off, whatever is so"),
         }
     }
 }

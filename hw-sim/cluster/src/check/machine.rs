@@ -3,14 +3,15 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use palisade_agent_core::health::{Answer, CheckConfig, FailKind};
 use palisade_agent_core::{AgentConfig, AgentCore, DogConfig};
 use palisade_fencer_core::{DurableState, FencerConfig, FencerCore, MemberConfig, Memory};
 use palisade_protocol::ids::{BootId, NodeId, Start};
-use palisade_protocol::time::Instant;
+use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::wire::DogClass;
 
-use super::hash::fingerprint;
-use super::setting::Setting;
+use super::hash::{Mix, fingerprint};
+use super::setting::{Setting, TICK};
 
 /// How a machine's BMC behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -23,19 +24,20 @@ pub(super) enum Bmc {
     Ignores,
     /// It acknowledges at once; the power falls so many ticks later.
     Slow(u8),
+    /// It obeys at once; the power comes back by itself so many ticks later.
+    Returns(u8),
 }
 
-/// A core and its fingerprint.
+/// A core and its fingerprint, which is taken when it is wanted.
 #[derive(Clone, Debug)]
 pub(super) struct Process<C> {
     core: Arc<C>,
-    print: u64,
+    print: Option<u64>,
 }
 
 impl<C: Clone + Hash> Process<C> {
     fn new(core: C) -> Self {
-        let print = fingerprint(&core);
-        Self { core: Arc::new(core), print }
+        Self { core: Arc::new(core), print: None }
     }
 
     /// The core, to look at.
@@ -45,10 +47,12 @@ impl<C: Clone + Hash> Process<C> {
 
     /// Lets the core do something; a core that another state still needs is copied first.
     pub(super) fn work<R>(&mut self, work: impl FnOnce(&mut C) -> R) -> R {
-        let core = Arc::make_mut(&mut self.core);
-        let result = work(core);
-        self.print = fingerprint(core);
-        result
+        self.print = None;
+        work(Arc::make_mut(&mut self.core))
+    }
+
+    fn print(&mut self) -> u64 {
+        *self.print.get_or_insert_with(|| fingerprint(&*self.core))
     }
 }
 
@@ -78,10 +82,20 @@ pub(super) struct Machine {
     pub(super) tested_at: Option<Instant>,
     /// Until which tick the fencer gets no processor.
     pub(super) fencer_sleeps: u32,
+    /// Until which tick its hypervisor has it paused.
+    pub(super) paused: u32,
+    /// For how many ticks it was paused: its clock and its dog stood still for so long.
+    stood_still: u32,
+    /// Whether its service has failed, if it has one.
+    pub(super) service_failed: bool,
+    /// Whether it gave its lease up, and has not armed its dog since.
+    pub(super) gave_up: bool,
     /// When the dog bites, by this machine's clock.
     pub(super) bites_at: Option<Instant>,
     /// What the disk holds.
     pub(super) disk: Option<Arc<DurableState>>,
+    /// What the fencer last wanted it to hold.
+    pub(super) wanted: Option<Arc<DurableState>>,
     pub(super) sessions: Vec<Session>,
     lives: u32,
     agent_starts: u32,
@@ -103,8 +117,13 @@ impl Machine {
             agent_sleeps: 0,
             tested_at: None,
             fencer_sleeps: 0,
+            paused: 0,
+            stood_still: 0,
+            service_failed: false,
+            gave_up: false,
             bites_at: None,
             disk: Some(Arc::new(DurableState::default())),
+            wanted: None,
             sessions: Vec::new(),
             lives: 0,
             agent_starts: 0,
@@ -116,6 +135,45 @@ impl Machine {
     /// The life that runs, if one does.
     pub(super) fn running(&self) -> Option<BootId> {
         self.agent.as_ref().map(|_| self.boot_id())
+    }
+
+    /// The life that runs and has not given its lease up, if one does.
+    pub(super) fn serving(&self) -> Option<BootId> {
+        self.running().filter(|_| !self.gave_up)
+    }
+
+    /// What its clock shows at `tick`.
+    pub(super) fn clock(&self, setting: &Setting, tick: u32) -> Instant {
+        setting.clock(self.id, tick.saturating_sub(self.stood_still))
+    }
+
+    /// When its clock shows `shown`, in nanoseconds of true time, if it is not paused again.
+    pub(super) fn truly(&self, setting: &Setting, shown: Instant) -> u64 {
+        setting.truly(self.id, shown) + u64::from(self.stood_still) * TICK_NANOS
+    }
+
+    /// Whether its hypervisor has it paused at `tick`.
+    pub(super) const fn is_paused(&self, tick: u32) -> bool {
+        self.paused > tick
+    }
+
+    /// A tick passes: a paused machine does not notice.
+    pub(super) const fn tick(&mut self, tick: u32) {
+        if self.is_paused(tick) {
+            self.stood_still += 1;
+        }
+    }
+
+    /// Whether its fencer has condemned a life, by what it last wanted to be written.
+    pub(super) fn condemns(&self, target: NodeId, boot: BootId) -> bool {
+        let state = self.wanted.as_ref().or(self.disk.as_ref());
+        let sentences = state.map(|state| state.sentences.as_slice()).unwrap_or_default();
+        sentences.iter().any(|sentence| (sentence.target, sentence.boot) == (target, boot))
+    }
+
+    /// What its service answers.
+    pub(super) const fn answer(&self) -> Answer {
+        if self.service_failed { Answer::Failed(FailKind::Error) } else { Answer::Running }
     }
 
     /// This life, or the last.
@@ -136,11 +194,15 @@ impl Machine {
         self.agent_sleeps = 0;
         self.tested_at = None;
         self.bites_at = None;
+        self.paused = 0;
+        self.service_failed = false;
+        self.gave_up = false;
         self.stop_fencer();
     }
 
     pub(super) fn stop_fencer(&mut self) {
         self.fencer = None;
+        self.wanted = None;
         self.fencer_sleeps = 0;
         self.runs += 1;
         self.sessions.clear();
@@ -177,12 +239,16 @@ impl Machine {
             voters: setting.nodes().filter(|id| setting.is_voter(*id)).collect(),
             timing: setting.timing(),
             dog: DogConfig {
-                class: DogClass::Physical,
+                class: if setting.is_virtual(self.id) {
+                    DogClass::Virtual
+                } else {
+                    DogClass::Physical
+                },
                 certified: true,
                 timeout: setting.fire,
                 fire: setting.fire,
             },
-            check: None,
+            check: setting.has_service.then_some(CHECK),
             digest: 1,
         };
         self.opened = false;
@@ -214,17 +280,26 @@ impl Machine {
     }
 
     /// All that decides what this machine does next.
-    pub(super) fn print(&self) -> u64 {
-        let agent = self.agent.as_ref().map(|process| process.print);
-        let fencer = self.fencer.as_ref().map(|process| process.print);
-        let sleeps = (self.opened, self.agent_sleeps, self.tested_at, self.fencer_sleeps);
-        let hardware = (self.powered, self.up, self.bmc, self.bites_at, &self.disk, &self.sessions);
-        fingerprint(&(
-            agent,
-            fencer,
-            sleeps,
-            hardware,
-            (self.lives, self.agent_starts, self.fencer_starts, self.runs),
-        ))
+    pub(super) fn print(&mut self, into: &mut Mix) {
+        let agent = self.agent.as_mut().map(Process::print);
+        let fencer = self.fencer.as_mut().map(Process::print);
+        (agent, fencer, self.opened, self.service_failed, self.gave_up).hash(into);
+        (self.agent_sleeps, self.tested_at, self.fencer_sleeps).hash(into);
+        (self.paused, self.stood_still, self.powered, self.up, self.bmc).hash(into);
+        (self.bites_at, &self.disk, &self.sessions).hash(into);
+        (self.lives, self.agent_starts, self.fencer_starts, self.runs).hash(into);
     }
 }
+
+/// A tick, in nanoseconds.
+const TICK_NANOS: u64 = TICK.as_nanos() as u64;
+
+/// A service that is asked every tick, and whose first failure counts.
+const CHECK: CheckConfig = CheckConfig {
+    every: TICK,
+    timeout: TICK,
+    start_deadline: Duration::from_secs(1),
+    stop_deadline: Duration::from_secs(1),
+    tolerate: 0,
+    armed: true,
+};

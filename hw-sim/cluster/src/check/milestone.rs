@@ -1,7 +1,5 @@
 //! What was reached on the way: a search that never sees a warrant proves nothing about warrants.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use palisade_fencer_core::news::News;
 use palisade_protocol::wire::ProofKind;
 
@@ -12,6 +10,8 @@ pub enum Milestone {
     Bitten,
     /// An agent reset its machine for a late pet.
     FencedSelf,
+    /// A dog was disarmed after a leaving.
+    Left,
     /// A majority was bound.
     Warranted,
     /// A case was dropped because its target was heard again.
@@ -28,13 +28,18 @@ pub enum Milestone {
     ProvenByLease,
     /// Proven over by the next life.
     ProvenByRebirth,
+    /// Proven to have left.
+    ProvenByLeaving,
+    /// Proven over by a human's word.
+    ProvenByOperator,
 }
 
 impl Milestone {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Bitten,
         Self::FencedSelf,
+        Self::Left,
         Self::Warranted,
         Self::Cleared,
         Self::SwitchedOff,
@@ -43,6 +48,8 @@ impl Milestone {
         Self::ProvenByPower,
         Self::ProvenByLease,
         Self::ProvenByRebirth,
+        Self::ProvenByLeaving,
+        Self::ProvenByOperator,
     ];
 
     /// Its name in reports.
@@ -50,6 +57,7 @@ impl Milestone {
         match self {
             Self::Bitten => "bitten",
             Self::FencedSelf => "fenced self",
+            Self::Left => "left",
             Self::Warranted => "warranted",
             Self::Cleared => "cleared",
             Self::SwitchedOff => "switched off",
@@ -58,16 +66,19 @@ impl Milestone {
             Self::ProvenByPower => "proven by power",
             Self::ProvenByLease => "proven by lease",
             Self::ProvenByRebirth => "proven by rebirth",
+            Self::ProvenByLeaving => "proven by leaving",
+            Self::ProvenByOperator => "proven by operator",
         }
     }
 
-    /// What a proof reaches; nothing if no death stands behind it.
-    pub(super) const fn of_proof(kind: ProofKind) -> Option<Self> {
+    /// What a proof reaches.
+    pub(super) const fn of_proof(kind: ProofKind) -> Self {
         match kind {
-            ProofKind::PowerOff => Some(Self::ProvenByPower),
-            ProofKind::LeaseExpired => Some(Self::ProvenByLease),
-            ProofKind::Reborn => Some(Self::ProvenByRebirth),
-            ProofKind::Left | ProofKind::Operator => None,
+            ProofKind::PowerOff => Self::ProvenByPower,
+            ProofKind::LeaseExpired => Self::ProvenByLease,
+            ProofKind::Reborn => Self::ProvenByRebirth,
+            ProofKind::Left => Self::ProvenByLeaving,
+            ProofKind::Operator => Self::ProvenByOperator,
         }
     }
 
@@ -77,24 +88,5 @@ impl Milestone {
         let cleared = matches!(news, News::Cleared { .. }).then_some(Self::Cleared);
         let rejoined = matches!(news, News::Admitted { rejoined: true, .. });
         warranted.or(cleared).or(rejoined.then_some(Self::Rejoined))
-    }
-}
-
-/// How often each was reached, counted by all threads.
-#[derive(Debug, Default)]
-pub(super) struct Milestones([AtomicU64; Milestone::ALL.len()]);
-
-impl Milestones {
-    pub(super) fn count(&self, reached: &[Milestone]) {
-        for milestone in reached {
-            if let Some(counter) = self.0.get(*milestone as usize) {
-                counter.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    }
-
-    pub(super) fn all(&self) -> Vec<(Milestone, u64)> {
-        let counts = self.0.iter().map(|counter| counter.load(Ordering::Relaxed));
-        Milestone::ALL.into_iter().zip(counts).collect()
     }
 }

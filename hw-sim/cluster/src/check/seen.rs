@@ -3,7 +3,6 @@
 //! A state that was seen with as many faults left, or more, leads nowhere new.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The lowest bits of a fingerprint hold the faults left instead.
 const LEFT_BITS: u64 = 0b111;
@@ -15,29 +14,24 @@ const SHARDS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Seen {
     shards: Vec<Mutex<Table>>,
-    unique: AtomicU64,
 }
 
 impl Seen {
     pub(super) fn new() -> Self {
-        let shards = (0..SHARDS).map(|_| Mutex::new(Table::new())).collect();
-        Self { shards, unique: AtomicU64::new(0) }
+        Self { shards: (0..SHARDS).map(|_| Mutex::new(Table::new())).collect() }
     }
 
     /// Notes a state; whether it is worth going on from.
     pub(super) fn insert(&self, fingerprint: u64, left: u8) -> bool {
         let shard = usize::try_from(fingerprint >> 58).unwrap_or(0) % SHARDS;
         let Some(Ok(mut table)) = self.shards.get(shard).map(Mutex::lock) else { return true };
-        let inserted = table.insert(fingerprint, left);
-        if inserted == Inserted::New {
-            self.unique.fetch_add(1, Ordering::Relaxed);
-        }
-        inserted != Inserted::Known
+        table.insert(fingerprint, left) != Inserted::Known
     }
 
     /// How many different states were noted.
     pub(super) fn unique(&self) -> u64 {
-        self.unique.load(Ordering::Relaxed)
+        let tables = self.shards.iter().filter_map(|shard| shard.lock().ok());
+        tables.map(|table| table.used as u64).sum()
     }
 }
 
@@ -58,7 +52,7 @@ struct Table {
 
 impl Table {
     fn new() -> Self {
-        Self { places: vec![0; 1 << 12], used: 0 }
+        Self { places: vec![0; 1 << 10], used: 0 }
     }
 
     fn insert(&mut self, fingerprint: u64, left: u8) -> Inserted {

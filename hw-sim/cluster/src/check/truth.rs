@@ -2,13 +2,24 @@
 //!
 //! Kept beside the cores from what leaves them and from the hardware; no core is asked.
 
+use std::hash::Hash as _;
+
 use palisade_fencer_core::{DurableState, FenceWarrant, PowerAct, Proof};
 use palisade_protocol::ids::{BootId, NodeId, NodeMask};
 use palisade_protocol::quorum::majority;
 use palisade_protocol::wire::ProofKind;
 
+use super::hash::Mix;
+use super::milestone::Milestone;
+
 /// Rounding of one conversion between a clock and true time.
 const ROUNDING_NANOS: u64 = 2;
+
+/// The promises that are judged, in the order of [`Judged`].
+pub(super) const PROMISES: [&str; 5] = ["S1", "S2", "S3", "S4", "S5"];
+
+/// How often each promise was judged.
+pub(super) type Judged = [u64; PROMISES.len()];
 
 /// A promise that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +40,17 @@ struct Promise {
     ends: u64,
 }
 
+/// That a voter agreed to a shooter's question, and holds the next life back for it.
+#[derive(Clone, Copy, Debug, Hash)]
+struct Agreement {
+    voter: NodeId,
+    shooter: NodeId,
+    member: NodeId,
+    boot: BootId,
+    /// In nanoseconds of true time.
+    ends: u64,
+}
+
 /// Who ever granted a life something, and on whose disk its condemnation stood.
 #[derive(Clone, Copy, Debug, Hash)]
 struct Life {
@@ -39,20 +61,67 @@ struct Life {
 }
 
 /// The ground truth of one run.
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug)]
 pub(super) struct Truth {
     voters: usize,
     promises: Vec<Promise>,
+    agreements: Vec<Agreement>,
     lives: Vec<Life>,
+    /// What the last step was judged by.
+    pub(super) judged: Judged,
 }
 
 impl Truth {
     pub(super) const fn new(voters: usize) -> Self {
-        Self { voters, promises: Vec::new(), lives: Vec::new() }
+        let judged = [0; PROMISES.len()];
+        Self { voters, promises: Vec::new(), agreements: Vec::new(), lives: Vec::new(), judged }
     }
 
-    /// A grant left a voter.
-    pub(super) fn granted(&mut self, voter: NodeId, (member, boot): (NodeId, BootId), ends: u64) {
+    /// All that decides how what follows is judged.
+    pub(super) fn print(&self, into: &mut Mix) {
+        self.promises.hash(into);
+        self.agreements.hash(into);
+        self.lives.hash(into);
+    }
+
+    /// A voter agreed to end a life, and holds the next one back until `ends` at most.
+    pub(super) fn agreed(
+        &mut self,
+        (voter, shooter): (NodeId, NodeId),
+        (member, boot): (NodeId, BootId),
+        ends: u64,
+    ) {
+        let same = |known: &&mut Agreement| {
+            (known.voter, known.shooter, known.member) == (voter, shooter, member)
+        };
+        match self.agreements.iter_mut().find(same) {
+            Some(known) => (known.boot, known.ends) = (boot, ends),
+            None => self.agreements.push(Agreement { voter, shooter, member, boot, ends }),
+        }
+    }
+
+    /// S5: nothing on a gentle menu costs a life.
+    pub(super) fn spared(&mut self, reached: &[Milestone]) -> Option<Broken> {
+        let [.., s5] = &mut self.judged;
+        *s5 += 1;
+        let costs = |milestone: &&Milestone| {
+            matches!(milestone, Milestone::Bitten | Milestone::FencedSelf | Milestone::Warranted)
+        };
+        reached.iter().find(costs).map(|milestone| Broken {
+            promise: "S5",
+            why: format!("one link, one voter or one frame, and a node is {}", milestone.name()),
+        })
+    }
+
+    /// A grant left a voter, which promises until `ends`. S2: never for a life that it condemned.
+    pub(super) fn granted(
+        &mut self,
+        voter: NodeId,
+        (member, boot): (NodeId, BootId),
+        (ends, condemned): (u64, bool),
+    ) -> Option<Broken> {
+        let [_, s2, ..] = &mut self.judged;
+        *s2 += 1;
         let life = self.life(member, boot);
         life.granted_by = life.granted_by.with(voter);
         let known = self.promises.iter_mut().find(|p| (p.voter, p.member) == (voter, member));
@@ -60,6 +129,10 @@ impl Truth {
             Some(known) => (known.boot, known.ends) = (boot, ends),
             None => self.promises.push(Promise { voter, member, boot, ends }),
         }
+        condemned.then(|| Broken {
+            promise: "S2",
+            why: format!("fencer of {voter} grants {member} a lease in a life that it condemned"),
+        })
     }
 
     /// A disk has what a fencer wrote.
@@ -71,7 +144,13 @@ impl Truth {
     }
 
     /// S2: at a pet, the dog would bite before the promises of any majority have ended.
-    pub(super) fn petted(&self, (member, boot): (NodeId, BootId), bites: u64) -> Option<Broken> {
+    pub(super) fn petted(
+        &mut self,
+        (member, boot): (NodeId, BootId),
+        bites: u64,
+    ) -> Option<Broken> {
+        let [_, s2, ..] = &mut self.judged;
+        *s2 += 1;
         let mut ends: Vec<u64> = self
             .promises
             .iter()
@@ -90,35 +169,70 @@ impl Truth {
         })
     }
 
-    /// S1: nobody holds a proof of a life that still runs.
-    pub(super) fn proven(by: NodeId, proof: &Proof, running: Option<BootId>) -> Option<Broken> {
+    /// S1: nobody holds a proof of a life that still runs; nor, of one that has left, while it
+    /// serves; nor any about the machine that it runs on itself.
+    pub(super) fn proven(
+        &mut self,
+        by: NodeId,
+        proof: &Proof,
+        (running, serving): (Option<BootId>, Option<BootId>),
+    ) -> Option<Broken> {
+        let [s1, ..] = &mut self.judged;
+        *s1 += 1;
         let (target, kind) = (proof.target(), proof.kind());
-        let excepted = matches!(kind, ProofKind::Left | ProofKind::Operator);
-        (running == Some(proof.boot()) && !excepted).then(|| Broken {
+        let (could_act, does) = match kind {
+            ProofKind::PowerOff
+            | ProofKind::LeaseExpired
+            | ProofKind::Reborn
+            | ProofKind::Operator => (running, "runs"),
+            ProofKind::Left => (serving, "serves"),
+        };
+        let what = if by == target { "it runs on" } else { does };
+        (by == target || could_act == Some(proof.boot())).then(|| Broken {
             promise: "S1",
-            why: format!("fencer of {by} holds {} of {target}, which runs", kind.name()),
+            why: format!("fencer of {by} holds {} of {target}, which {what}", kind.name()),
         })
     }
 
-    /// S3: a power command leaves under the condemnation of a majority, all of it on disks.
-    pub(super) fn commanded(&self, by: NodeId, warrant: &FenceWarrant) -> Option<Broken> {
-        let (target, act) = (warrant.target(), warrant.order().act);
-        let condemned = self.lives.iter().find(|life| life.is(target, warrant.boot()));
-        let by_majority =
-            condemned.is_some_and(|life| life.condemned_by.len() >= majority(self.voters));
-        (!by_majority).then(|| Broken {
+    /// S3: a power command leaves under the condemnation of a majority, all of it on disks; one that
+    /// takes power away, while the agreements of a majority still stand.
+    pub(super) fn commanded(
+        &mut self,
+        by: NodeId,
+        warrant: &FenceWarrant,
+        now: u64,
+    ) -> Option<Broken> {
+        let [_, _, s3, ..] = &mut self.judged;
+        *s3 += 1;
+        let (target, boot, act) = (warrant.target(), warrant.boot(), warrant.order().act);
+        let condemned = self.lives.iter().find(|life| life.is(target, boot));
+        let on_disks = condemned.map_or(0, |life| life.condemned_by.len());
+        let stands = |agreement: &&Agreement| {
+            (agreement.shooter, agreement.member, agreement.boot) == (by, target, boot)
+                && now < agreement.ends
+        };
+        let standing = self.agreements.iter().filter(stands).count();
+        let needed = majority(self.voters);
+        let broken = |what| Broken {
             promise: "S3",
-            why: format!("fencer of {by} commands {act:?} at {target} without a majority's disks"),
-        })
+            why: format!("fencer of {by} commands {act:?} at {target} {what}"),
+        };
+        if on_disks < needed {
+            return Some(broken(format!("with {on_disks} disks of {needed}")));
+        }
+        let lapsed = takes_power(act) && standing < needed;
+        lapsed.then(|| broken(format!("with {standing} agreements of {needed} that still stand")))
     }
 
     /// S4: no life that a majority admitted is powered off for another one.
     pub(super) fn powered_off(
-        &self,
+        &mut self,
         node: NodeId,
         running: Option<BootId>,
         condemned: BootId,
     ) -> Option<Broken> {
+        let [_, _, _, s4, _] = &mut self.judged;
+        *s4 += 1;
         let running = running.filter(|running| *running != condemned)?;
         let life = self.lives.iter().find(|life| life.is(node, running))?;
         (life.granted_by.len() >= majority(self.voters)).then(|| Broken {
