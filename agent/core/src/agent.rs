@@ -166,6 +166,8 @@ pub struct AgentCore {
     armed: bool,
     beat_at: Instant,
     quorate: bool,
+    /// Since when a majority calls this life condemned.
+    condemned_since: Option<Instant>,
     verdict: Verdict,
     slack_min: Option<Duration>,
 }
@@ -188,6 +190,7 @@ impl AgentCore {
             armed: false,
             beat_at: now,
             quorate: false,
+            condemned_since: None,
             verdict,
             slack_min: None,
         }
@@ -304,7 +307,7 @@ impl AgentCore {
                 if voter.granted_at.is_none() || voter.withheld.is_some() {
                     effects.tell(News::Admitted { voter: voter.id });
                 }
-                voter.withheld = None;
+                (voter.withheld, voter.condemned_at) = (None, None);
                 voter.granted_at = voter.granted_at.max(Some(echoed_at));
             }
             Body::Withhold(withhold) => {
@@ -312,6 +315,9 @@ impl AgentCore {
                     effects.tell(News::Withheld { voter: voter.id, why: withhold.why });
                 }
                 voter.withheld = Some(withhold.why);
+                if withhold.why == Withheld::Condemned {
+                    voter.condemned_at = voter.condemned_at.max(Some(echoed_at));
+                }
             }
             Body::LeaveAck(_) => voter.noted_leave = true,
             Body::Hello
@@ -342,11 +348,33 @@ impl AgentCore {
         let slack = (done_at + self.config.dog.fire).until(permit.promise_ends());
         self.slack_min = Some(self.slack_min.map_or(slack, |least| least.min(slack)));
         if took > accepted {
-            let reason = SelfFence::LatePet { took, accepted };
-            self.phase = Phase::FencingSelf;
-            effects.fence_self = Some(reason);
-            effects.tell(News::FencingSelf(reason));
+            self.fence_self(SelfFence::LatePet { took, accepted }, effects);
         }
+    }
+
+    fn fence_self(&mut self, reason: SelfFence, effects: &mut Effects) {
+        self.phase = Phase::FencingSelf;
+        effects.fence_self = Some(reason);
+        effects.tell(News::FencingSelf(reason));
+    }
+
+    /// A life that a majority has condemned gets no lease any more, and where no watchdog ends it,
+    /// because it had left when it was condemned, it ends itself: the next one is admitted. It is
+    /// given the time in which an armed watchdog would have bitten, or a sentence be taken back.
+    fn end_if_condemned(&mut self, now: Instant, effects: &mut Effects) {
+        let condemned = self.voters.condemned_within(now, self.fresh());
+        let so = condemned >= self.voters.needed() && self.phase == Phase::Serving;
+        let since = self.condemned_since.unwrap_or(now);
+        self.condemned_since = so.then_some(since);
+        if so && now.since(since) > self.config.timing.raw().promise {
+            self.fence_self(SelfFence::Condemned { voters: small(condemned) }, effects);
+        }
+    }
+
+    /// How old the answer to a healthy node's newest renewal may be.
+    fn fresh(&self) -> Duration {
+        let raw = self.config.timing.raw();
+        raw.suspect_after.saturating_add(raw.rtt)
     }
 
     /// Leaving hands the node's rights away, so nothing may run here that needs them.
@@ -383,6 +411,7 @@ impl AgentCore {
             effects.tell(News::Stalled { late_by });
         }
         self.beat_at = now + self.config.timing.raw().beat;
+        self.end_if_condemned(now, effects);
         match self.phase {
             Phase::Serving => {
                 let renew = Body::Renew(self.renew(now));
@@ -451,9 +480,7 @@ impl AgentCore {
     }
 
     fn tell_quorum(&mut self, now: Instant, effects: &mut Effects) {
-        let raw = self.config.timing.raw();
-        let fresh = raw.suspect_after.saturating_add(raw.rtt);
-        let granted = self.voters.granted_within(now, fresh);
+        let granted = self.voters.granted_within(now, self.fresh());
         let quorate = granted >= self.voters.needed();
         if quorate == self.quorate {
             return;

@@ -18,13 +18,22 @@ pub(crate) struct Voter {
     pub(crate) granted_at: Option<Instant>,
     /// Why it withholds, since its last grant.
     pub(crate) withheld: Option<Withheld>,
+    /// When the newest renewal was sent that it answered by calling this life condemned.
+    pub(crate) condemned_at: Option<Instant>,
     /// Whether it has noted that this node leaves.
     pub(crate) noted_leave: bool,
 }
 
 impl Voter {
     const fn new(id: NodeId) -> Self {
-        Self { id, peer: PeerState::new(), granted_at: None, withheld: None, noted_leave: false }
+        Self {
+            id,
+            peer: PeerState::new(),
+            granted_at: None,
+            withheld: None,
+            condemned_at: None,
+            noted_leave: false,
+        }
     }
 }
 
@@ -63,6 +72,12 @@ impl Voters {
     /// How many granted something sent within `span` before `now`.
     pub(crate) fn granted_within(&self, now: Instant, span: Duration) -> usize {
         let lately = |voter: &&Voter| voter.granted_at.is_some_and(|at| now.since(at) <= span);
+        self.0.iter().filter(lately).count()
+    }
+
+    /// How many called this life condemned in answer to what was sent within `span` before `now`.
+    pub(crate) fn condemned_within(&self, now: Instant, span: Duration) -> usize {
+        let lately = |voter: &&Voter| voter.condemned_at.is_some_and(|at| now.since(at) <= span);
         self.0.iter().filter(lately).count()
     }
 

@@ -101,6 +101,11 @@ pub enum SelfFence {
         /// `σ`, the longest accepted.
         accepted: Duration,
     },
+    /// A majority has called this life condemned for as long as a promise: it will never be served.
+    Condemned {
+        /// How many do.
+        voters: u8,
+    },
 }
 
 impl fmt::Display for SelfFence {
@@ -111,6 +116,10 @@ impl fmt::Display for SelfFence {
                 "a pet took {} ms from its test, {} ms are accepted",
                 took.as_millis(),
                 accepted.as_millis()
+            ),
+            Self::Condemned { voters } => write!(
+                out,
+                "{voters} voters have condemned this life of the node, so it is never served again"
             ),
         }
     }

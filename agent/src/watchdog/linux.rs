@@ -99,6 +99,19 @@ impl LinuxDog {
         Err(DogError::ClassDiffers { device, identity, told: self.class, found })
     }
 
+    /// Opens and sets the device, which starts it.
+    fn opened(&mut self) -> Result<OpenDog, DogError> {
+        let file = OpenOptions::new().write(true).open(&self.device).map_err(|error| {
+            DogError::Open { device: self.device.clone(), errno: errno_of(&error) }
+        })?;
+        let support = match self.commission(&file) {
+            Ok(support) => support,
+            Err(error) => return Err(stop_after(file, error)),
+        };
+        self.note_boot_status(file.as_fd());
+        Ok(OpenDog { file, pets_by_ioctl: support.pets_by_ioctl() })
+    }
+
     fn check_timeout(&self, device: BorrowedFd<'_>) -> Result<(), DogError> {
         let kept_s = ioctls::timeout(device).map_err(self.failed("WDIOC_GETTIMEOUT"))?;
         if kept_s == self.timeout_s {
@@ -145,18 +158,9 @@ impl Dog for LinuxDog {
     }
 
     fn arm(&mut self, _permit: &PetPermit) -> Result<(), DogError> {
-        if self.open.is_some() {
-            return Ok(());
+        if self.open.is_none() {
+            self.open = Some(self.opened()?);
         }
-        let file = OpenOptions::new().write(true).open(&self.device).map_err(|error| {
-            DogError::Open { device: self.device.clone(), errno: errno_of(&error) }
-        })?;
-        let support = match self.commission(&file) {
-            Ok(support) => support,
-            Err(error) => return Err(stop_after(file, error)),
-        };
-        self.note_boot_status(file.as_fd());
-        self.open = Some(OpenDog { file, pets_by_ioctl: support.pets_by_ioctl() });
         Ok(())
     }
 
@@ -177,7 +181,11 @@ impl Dog for LinuxDog {
     }
 
     fn fire_soonest(&mut self) -> Result<Duration, DogError> {
-        let Some(open) = &self.open else { return Err(self.not_armed()) };
+        let opened = match self.open.take() {
+            Some(open) => open,
+            None => self.opened()?,
+        };
+        let open = self.open.insert(opened);
         let device = open.file.as_fd();
         let within =
             SHORTEST_S.into_iter().find_map(|second| ioctls::set_timeout(device, second).ok());
@@ -248,10 +256,10 @@ mod tests {
     }
 
     #[test]
-    fn a_dog_that_is_not_open_neither_fires_nor_needs_stopping() {
+    fn a_dog_that_is_not_open_needs_no_stopping_and_fires_only_if_it_can_be_set() {
         let mut dog =
             LinuxDog::at("/dev/null".into(), Duration::from_secs(10), Some(DogClass::Physical));
-        assert!(matches!(dog.fire_soonest(), Err(DogError::NotArmed { .. })));
+        assert!(dog.fire_soonest().is_err(), "/dev/null is no watchdog");
         assert!(dog.disarm().is_ok());
         assert_eq!(dog.timeout(), Duration::from_secs(10));
     }

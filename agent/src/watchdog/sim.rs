@@ -66,6 +66,17 @@ impl SimDog {
             .map_err(|errno| no_answer(&self.path, packet, errno))
     }
 
+    fn start(&mut self) -> Result<(), DogError> {
+        let packet = format!("arm timeout_ms={}", self.timeout.as_millis());
+        let mut room = [0; PACKET_MAX];
+        let answer = self.ask(&packet, &mut room)?;
+        if armed_timeout(answer) != Some(self.timeout) {
+            return Err(garbled(&self.path, &packet, answer));
+        }
+        self.is_armed = true;
+        Ok(())
+    }
+
     fn not_armed(&self) -> DogError {
         DogError::NotArmed { device: self.path.clone() }
     }
@@ -89,14 +100,7 @@ impl Dog for SimDog {
     }
 
     fn arm(&mut self, _permit: &PetPermit) -> Result<(), DogError> {
-        let packet = format!("arm timeout_ms={}", self.timeout.as_millis());
-        let mut room = [0; PACKET_MAX];
-        let answer = self.ask(&packet, &mut room)?;
-        if armed_timeout(answer) != Some(self.timeout) {
-            return Err(garbled(&self.path, &packet, answer));
-        }
-        self.is_armed = true;
-        Ok(())
+        self.start()
     }
 
     fn pet(&mut self, _permit: &PetPermit) -> Result<(), DogError> {
@@ -120,7 +124,7 @@ impl Dog for SimDog {
 
     fn fire_soonest(&mut self) -> Result<Duration, DogError> {
         if !self.is_armed {
-            return Err(self.not_armed());
+            self.start()?;
         }
         self.order("fire ms=100")?;
         Ok(FIRE)
@@ -228,12 +232,21 @@ mod tests {
     }
 
     #[test]
-    fn a_dog_that_is_not_armed_is_neither_fired_nor_disarmed() {
+    fn a_dog_that_is_not_armed_is_not_disarmed() {
         let simulator = Simulator::with(&[]);
         let mut dog = SimDog::connect(simulator.path.clone(), TIMEOUT).expect("it greets");
-        assert!(matches!(dog.fire_soonest(), Err(DogError::NotArmed { .. })));
         assert!(dog.disarm().is_ok());
         assert_eq!(simulator.asked(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_dog_that_is_not_armed_is_armed_to_be_fired() {
+        let armed = format!("armed timeout_ms={}", TIMEOUT.as_millis());
+        let simulator = Simulator::with(&[&armed, "ok"]);
+        let mut dog = SimDog::connect(simulator.path.clone(), TIMEOUT).expect("it greets");
+        assert_eq!(dog.fire_soonest().expect("it obeys"), FIRE);
+        let arm = format!("arm timeout_ms={}", TIMEOUT.as_millis());
+        assert_eq!(simulator.asked(), [arm.as_str(), "fire ms=100"]);
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub(crate) struct Case {
     pub(crate) proven: Option<(ProofKind, Instant)>,
     pub(crate) noted: NodeMask,
     pub(crate) told_failed: bool,
+    /// The life was over before: its machine is looked at, and raised if it is off.
+    pub(crate) raises: bool,
     order: Option<(PowerOrder, Pulled)>,
     orders: u32,
 }
@@ -83,8 +85,21 @@ impl Case {
             proven: None,
             noted: NodeMask::EMPTY,
             told_failed: false,
+            raises: false,
             order: None,
             orders: 0,
+        }
+    }
+
+    /// A case that binds nobody: the life is over by `kind`, and whoever fenced it does not raise
+    /// its machine.
+    pub(crate) fn raising(self, me: NodeId, kind: ProofKind) -> Self {
+        Self {
+            power: Some(PowerSequence::fallen(self.ask_at)),
+            proven: Some((kind, self.opened_at)),
+            noted: NodeMask::EMPTY.with(me),
+            raises: true,
+            ..self
         }
     }
 
@@ -142,8 +157,17 @@ impl Case {
     /// or it has left.
     pub(crate) fn is_moot(&self) -> bool {
         let unknown = |vote: &&Vote| vote.declined == Some(Decline::UnknownLife);
-        let moot = self.why == Why::Silence && self.stage == Stage::Sounding;
+        let moot = self.why == Why::Silence && self.stage == Stage::Sounding && !self.raises;
         moot && self.votes.iter().filter(unknown).count() >= majority(self.votes.len())
+    }
+
+    /// Whether this fencer knows what became of the machine: it was at work on it, heard it in a
+    /// later life, or nobody was to touch it.
+    pub(crate) fn knows_its_power(&self) -> bool {
+        let worked = self.power.is_some_and(|power| self.raises || power.has_begun());
+        let kind = self.proven.map(|(kind, _)| kind);
+        let untouched = kind == Some(ProofKind::Left) && self.power.is_some();
+        worked || untouched || kind == Some(ProofKind::Reborn)
     }
 
     /// Whether the life is proven over and its power needs nothing more.

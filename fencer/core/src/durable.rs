@@ -4,7 +4,7 @@
 //! voter's grants, and is not told to anybody.
 
 use heapless::Vec;
-use palisade_protocol::ids::{BootId, NODES_MAX, NodeId};
+use palisade_protocol::ids::{BootId, NODES_MAX, NodeId, Start};
 use palisade_protocol::wire::ProofKind;
 
 /// Condemned lives remembered for one node: the one being fenced, and the one before, which may
@@ -14,8 +14,11 @@ pub(crate) const SENTENCES_EACH: usize = 2;
 /// Most condemned lives remembered.
 pub const SENTENCES_MAX: usize = SENTENCES_EACH * NODES_MAX;
 
-/// Bytes of one condemned life: node, boot id, how it ended.
-const RECORD_LEN: usize = 10;
+/// Bytes of one condemned life: node, how it ended, boot id, whose fencer shot, its start.
+const RECORD_LEN: usize = 15;
+
+/// Set in the byte that says how a life ended once its machine is released.
+const RELEASED: u8 = 0x80;
 
 /// Longest encoding of a [`DurableState`].
 pub const DURABLE_MAX: usize = RECORD_LEN * SENTENCES_MAX;
@@ -29,6 +32,28 @@ pub struct Sentence {
     pub boot: BootId,
     /// What proved it over, once something has.
     pub closed: Option<ProofKind>,
+    /// Whether nobody is at work on its machine any more: whoever was has said so, or a later life
+    /// was admitted. Until then an Off may be under way, or the machine may wait to be raised.
+    pub released: bool,
+    /// Whom this voter has agreed with about it.
+    pub shot_by: ShotBy,
+}
+
+/// Whom a voter has agreed with about a life: whoever is done with its machine must be the one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ShotBy {
+    /// It was told of the proof, and agreed with nobody.
+    #[default]
+    Nobody,
+    /// One start of one fencer.
+    One {
+        /// Of which node.
+        node: NodeId,
+        /// Which start.
+        start: Start,
+    },
+    /// More than one: what the last one says is not said for the others.
+    Many,
 }
 
 /// All condemned lives, as they go to the disk.
@@ -46,8 +71,11 @@ pub struct DurableState {
 pub enum Memory {
     /// All that it ever condemned.
     Recalled(DurableState),
-    /// Nothing, or something damaged: it may have condemned anybody.
+    /// Something damaged: it may have condemned anybody, a moment ago.
     Lost,
+    /// Nothing at all: a first start, or another disk. It may have condemned anybody, but not a
+    /// moment ago: an Off that was under way has long ended when a human has changed a disk.
+    Blank,
 }
 
 impl DurableState {
@@ -85,16 +113,48 @@ impl DurableState {
 impl Sentence {
     const fn to_record(self) -> [u8; RECORD_LEN] {
         let [b0, b1, b2, b3, b4, b5, b6, b7] = self.boot.0.to_le_bytes();
-        [self.target.get(), closed_to_byte(self.closed), b0, b1, b2, b3, b4, b5, b6, b7]
+        let released = if self.released { RELEASED } else { 0 };
+        let ended = closed_to_byte(self.closed) | released;
+        let (by, [s0, s1, s2, s3]) = self.shot_by.to_bytes();
+        [self.target.get(), ended, b0, b1, b2, b3, b4, b5, b6, b7, by, s0, s1, s2, s3]
     }
 
     fn from_record(record: [u8; RECORD_LEN]) -> Option<Self> {
-        let [target, closed, boot @ ..] = record;
-        Some(Self {
+        let [target, ended, boot @ .., by, s0, s1, s2, s3] = record;
+        let closed = closed_from_byte(ended & !RELEASED)?;
+        let released = ended & RELEASED != 0;
+        let sentence = Self {
             target: NodeId::new(target)?,
             boot: BootId(u64::from_le_bytes(boot)),
-            closed: closed_from_byte(closed)?,
-        })
+            closed,
+            released,
+            shot_by: ShotBy::from_bytes(by, [s0, s1, s2, s3])?,
+        };
+        (closed.is_some() || !released).then_some(sentence)
+    }
+}
+
+/// Stands for a node's number where there is more than one.
+const MANY: u8 = u8::MAX;
+
+impl ShotBy {
+    const fn to_bytes(self) -> (u8, [u8; 4]) {
+        match self {
+            Self::Nobody => (0, [0; 4]),
+            Self::One { node, start } => (node.get(), start.get().to_le_bytes()),
+            Self::Many => (MANY, [0; 4]),
+        }
+    }
+
+    fn from_bytes(by: u8, start: [u8; 4]) -> Option<Self> {
+        match (by, start) {
+            (0, [0, 0, 0, 0]) => Some(Self::Nobody),
+            (MANY, [0, 0, 0, 0]) => Some(Self::Many),
+            (node, start) => {
+                let start = Start::new(u32::from_le_bytes(start));
+                Some(Self::One { node: NodeId::new(node)?, start })
+            }
+        }
     }
 }
 
@@ -138,8 +198,14 @@ mod tests {
         let mut state = DurableState::default();
         for (id, closed) in (1_u8..).zip(closed) {
             let target = NodeId::new(id).unwrap();
-            let sentence = Sentence { target, boot: BootId(u64::MAX - u64::from(id)), closed };
-            state.sentences.push(sentence).unwrap();
+            for released in [false, closed.is_some()] {
+                let boot = BootId(u64::MAX - u64::from(id) - u64::from(released) * 64);
+                let known = state.sentences.iter().any(|sentence| sentence.boot == boot);
+                let one = ShotBy::One { node: target, start: Start::new(u32::MAX - 1) };
+                let shot_by = if released { ShotBy::Many } else { one };
+                let sentence = Sentence { target, boot, closed, released, shot_by };
+                assert!(known || state.sentences.push(sentence).is_ok());
+            }
         }
         let mut bytes = [0; DURABLE_MAX];
         let len = state.encode(&mut bytes);
@@ -149,12 +215,20 @@ mod tests {
         }
         assert_eq!(DurableState::decode(&[]), Some(DurableState::default()));
         assert_eq!(DurableState::decode(&[0; RECORD_LEN]), None, "there is no node 0");
-        assert_eq!(DurableState::decode(&[1, 6, 0, 0, 0, 0, 0, 0, 0, 0]), None, "no such proof");
+        let read = |target, ended, by| {
+            let mut record = [0; RECORD_LEN];
+            (record[0], record[1], record[10]) = (target, ended, by);
+            DurableState::decode(&record)
+        };
+        assert!(read(1, 1, 2).is_some());
+        assert_eq!(read(1, 6, 2), None, "no such proof");
+        assert_eq!(read(1, RELEASED, 2), None, "nobody is done with what is not over");
+        assert_eq!(read(1, 1, 65), None, "no such fencer");
     }
 
     #[test]
     fn a_file_that_no_fencer_can_have_written_is_none() {
-        let life = |boot| [1, 0, boot, 0, 0, 0, 0, 0, 0, 0];
+        let life = |boot| [1, 0, boot, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         assert!(DurableState::decode(&[life(1), life(2)].concat()).is_some());
         let three = [life(1), life(2), life(3)].concat();
         assert_eq!(DurableState::decode(&three), None, "a node has room for two");

@@ -2,7 +2,7 @@
 
 use heapless::Vec;
 use palisade_protocol::ids::{
-    BootId, CASES_MAX, LinkId, NODES_MAX, NodeId, NodeMask, Peer, Role, VOTERS_MAX,
+    BootId, CASES_MAX, LinkId, NODES_MAX, NodeId, NodeMask, Peer, Role, Seq, VOTERS_MAX,
 };
 use palisade_protocol::peer::{Arrival, LinkBits, Links, Origin, PeerState, link_bit};
 use palisade_protocol::quorum::majority;
@@ -11,10 +11,10 @@ use palisade_protocol::wire::{Beat, Body, Decline, Echo, Frame, Post, ProofKind,
 
 use crate::case::Case;
 use crate::config::FencerConfig;
-use crate::durable::{DurableState, Memory, SENTENCES_EACH};
+use crate::durable::{DurableState, Memory, SENTENCES_EACH, Sentence, ShotBy};
 use crate::member::{Hold, Member};
 use crate::news::{Alarm, News};
-use crate::power::PowerReport;
+use crate::power::{FALL_MAX, PowerReport};
 use crate::proof::Proof;
 use crate::warrant::{OrderId, PowerOrder};
 
@@ -151,6 +151,9 @@ pub struct FencerCore {
     grants_from: Instant,
     /// Nothing is agreed to before.
     agrees_from: Instant,
+    /// No member whose power can be cut is granted anything before: an Off that this voter has
+    /// agreed to and forgotten may be under way.
+    falls_until: Instant,
     hold_told: bool,
     /// Silence counts from here: this voter may not have heard what came before.
     ears_since: Instant,
@@ -224,7 +227,8 @@ impl FencerCore {
     ///
     /// It grants nothing for `P`, because it may have promised, nor for the life of a warrant,
     /// because it may have agreed to one; with its memory lost it neither grants nor agrees until
-    /// every member that it may have condemned is dead, `W` later.
+    /// every member that it may have condemned is dead, `W` later, nor grants to a member whose
+    /// power can be cut until that has fallen.
     ///
     /// # Panics
     /// With an even number of voters, itself not among them, or more cases allowed than
@@ -235,12 +239,11 @@ impl FencerCore {
         assert!(usize::from(config.fences_at_once_max) <= CASES_MAX, "the cases are bounded");
         let promise = config.timing.raw().promise;
         let forgotten = promise.max(config.timing.raw().warrant);
-        let (grants_from, agrees_from) = match memory {
-            Memory::Recalled(_) => (now + forgotten, now),
-            Memory::Lost => {
-                let dead_by = now + forgotten + config.slowest_fire();
-                (dead_by, dead_by)
-            }
+        let dead_by = now + forgotten + config.slowest_fire();
+        let (grants_from, agrees_from, falls_until) = match memory {
+            Memory::Recalled(_) => (now + forgotten, now, now),
+            Memory::Blank => (dead_by, dead_by, now),
+            Memory::Lost => (dead_by, dead_by, now + forgotten + FALL_MAX),
         };
         let mut core = Self {
             voters: other_voters(&config),
@@ -250,6 +253,7 @@ impl FencerCore {
             case_number: 0,
             grants_from,
             agrees_from,
+            falls_until,
             hold_told: false,
             ears_since: now,
             beat_at: now,
@@ -298,7 +302,7 @@ impl FencerCore {
 
     /// Whether this voter still holds back after its start.
     pub fn is_holding(&self, now: Instant) -> bool {
-        now < self.grants_from
+        now < self.grants_from || self.members.iter().any(|m| self.may_fall_unknown(now, m))
     }
 
     /// How many voters are heard, this one too, and how many are a majority.
@@ -383,7 +387,7 @@ impl FencerCore {
             Body::Declined(declined) => self.declined(now, (id, asked_at), declined, effects),
             Body::Fenced(fenced) => self.told_fenced(now, frame, fenced, effects),
             Body::FencedAck(ack) => self.fenced_noted(id, ack),
-            Body::Pardon(pardon) => self.pardoned(frame, pardon),
+            Body::Pardon(pardon) => self.pardoned(now, frame, pardon),
             Body::Hello
             | Body::Renew(_)
             | Body::Grant(_)
@@ -470,6 +474,7 @@ impl FencerCore {
         self.tell_hold(now, effects);
         self.suspect(now, effects);
         self.take_over_unclosed(now, effects);
+        self.raise_forgotten(now);
     }
 
     /// All peers gone in one window: it is this voter that is cut off, and silence proves nothing.
@@ -520,16 +525,16 @@ impl FencerCore {
         others.with(self.config.me)
     }
 
-    /// Whoever was at work on a condemned life is forgotten, but its warrant may stand: until it has
-    /// lapsed nobody else is agreed with. A node never shoots itself, so its own name is nobody's.
+    /// Whoever was at work on a condemned life may still be, until its warrant has lapsed, and what
+    /// it has sent may be under way for longer.
     fn recall(&mut self, state: &DurableState) {
-        let until = self.started_at + self.config.timing.raw().warrant;
+        let started_at = self.started_at;
+        let until = started_at + self.config.timing.raw().warrant;
         for sentence in &state.sentences {
             if let Some(member) = self.member_mut(Peer::member(sentence.target)) {
                 member.recall(*sentence);
-                if sentence.closed.is_none() {
-                    member.hold = Some(Hold { shooter: sentence.target, until, asked: None });
-                }
+                member.attended_at = started_at;
+                recall_shooter(member, sentence, until);
             }
         }
     }
@@ -594,6 +599,23 @@ impl FencerCore {
     fn member(&self, node: NodeId) -> Option<&Member> {
         self.members.iter().find(|member| member.node() == node)
     }
+}
+
+/// One who is known is held to its word; of many, nobody is agreed with. A node never shoots itself,
+/// so its own name is nobody's.
+fn recall_shooter(member: &mut Member, sentence: &Sentence, until: Instant) {
+    if sentence.released {
+        return;
+    }
+    let (shooter, asked) = match sentence.shot_by {
+        ShotBy::Nobody if sentence.closed.is_some() => return,
+        ShotBy::One { node, start } => (node, Some(Echo { start, seq: Seq(0) })),
+        ShotBy::Nobody | ShotBy::Many => {
+            member.orphaned_until = until + FALL_MAX;
+            (sentence.target, None)
+        }
+    };
+    member.is_held_by(Hold { shooter, until, asked });
 }
 
 fn other_voters(config: &FencerConfig) -> Vec<Voter, VOTERS_MAX> {

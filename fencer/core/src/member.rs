@@ -1,13 +1,14 @@
 //! One member as this voter knows it: its lives, its lease, its sentences.
 
 use heapless::Vec;
-use palisade_protocol::ids::{BootId, FENCES_REMEMBERED, NodeId, Peer};
+use palisade_protocol::ids::{BootId, FENCES_REMEMBERED, NodeId, Peer, Start};
 use palisade_protocol::peer::PeerState;
 use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::wire::{DogClass, Echo, ProofKind, Renew};
 
 use crate::config::MemberConfig;
-use crate::durable::{SENTENCES_EACH, Sentence};
+use crate::durable::{SENTENCES_EACH, Sentence, ShotBy};
+use crate::power::FALL_MAX;
 
 /// The span over which fences are counted against a loop.
 pub(crate) const FENCE_WINDOW: Duration = Duration::from_secs(3_600);
@@ -35,6 +36,11 @@ pub(crate) struct Member {
     pub(crate) former: Option<BootId>,
     /// Until when no later life is admitted, and for whom.
     pub(crate) hold: Option<Hold>,
+    /// Until when an Off may take effect of a shooter that another has followed, or that this voter
+    /// has forgotten.
+    pub(crate) orphaned_until: Instant,
+    /// When a life of it was last proven over here, or asked about by another voter, who is at work.
+    pub(crate) attended_at: Instant,
     /// When two processes last claimed to be this member.
     pub(crate) twin_at: Option<Instant>,
     /// The life that was told about as lost; so that it is told once.
@@ -72,6 +78,8 @@ impl Member {
             given_up: None,
             former: None,
             hold: None,
+            orphaned_until: Instant::BOOT,
+            attended_at: Instant::BOOT,
             twin_at: None,
             suspected: None,
             loop_told: None,
@@ -108,24 +116,39 @@ impl Member {
     pub(crate) fn is_condemned(&self) -> bool {
         match self.peer.boot() {
             Some(boot) => self.sentence(boot).is_some(),
-            None => !self.sentences.is_empty(),
+            None => self.sentences.iter().any(|sentence| !sentence.released),
         }
     }
 
     /// Condemns `boot`; whether that is new.
     ///
-    /// Two lives are remembered; a closed one makes room, the oldest if none is.
+    /// Two lives are remembered; a released one makes room, or a closed one, or the oldest.
     pub(crate) fn condemn(&mut self, boot: BootId) -> bool {
         if self.sentence(boot).is_some() {
             return false;
         }
         if self.sentences.is_full() {
-            let spent = self.sentences.iter().position(|sentence| sentence.closed.is_some());
-            self.sentences.remove(spent.unwrap_or(0));
+            let released = self.sentences.iter().position(|sentence| sentence.released);
+            let closed = self.sentences.iter().position(|sentence| sentence.closed.is_some());
+            self.sentences.remove(released.or(closed).unwrap_or(0));
         }
-        let sentence = Sentence { target: self.node(), boot, closed: None };
-        self.recall(sentence);
+        let target = self.node();
+        let shot_by = ShotBy::Nobody;
+        self.recall(Sentence { target, boot, closed: None, released: false, shot_by });
         true
+    }
+
+    /// This voter agrees with `start` of the fencer of `node` about `boot`; whether that is new.
+    pub(crate) fn shot_by(&mut self, boot: BootId, node: NodeId, start: Start) -> bool {
+        let sentence = self.sentences.iter_mut().find(|sentence| sentence.boot == boot);
+        let Some(sentence) = sentence else { return false };
+        let one = ShotBy::One { node, start };
+        let by = match sentence.shot_by {
+            ShotBy::Nobody => one,
+            known if known == one => one,
+            ShotBy::One { .. } | ShotBy::Many => ShotBy::Many,
+        };
+        core::mem::replace(&mut sentence.shot_by, by) != by
     }
 
     /// Takes a sentence as it stood on the disk.
@@ -139,6 +162,7 @@ impl Member {
         let open = self.sentences.iter_mut().find(|s| s.boot == boot && s.closed.is_none());
         let Some(sentence) = open else { return false };
         sentence.closed = Some(proof);
+        self.attended_at = now;
         if self.fenced_at.is_full() {
             self.fenced_at.remove(0);
         }
@@ -165,6 +189,76 @@ impl Member {
         open.is_some()
     }
 
+    /// A shooter is at work from now on. One before it has not said that it was done.
+    pub(crate) fn is_held_by(&mut self, hold: Hold) {
+        if self.hold.is_some_and(|former| !former.is_of_the_process_of(&hold)) {
+            self.orphan();
+        }
+        self.hold = Some(hold);
+    }
+
+    /// Whoever was at work is gone, and what it sent may be under way.
+    pub(crate) fn orphan(&mut self) {
+        if let Some(former) = self.hold.take() {
+            self.orphaned_until = self.orphaned_until.max(former.until + FALL_MAX);
+        }
+    }
+
+    /// Whether its next life must wait: a shooter is at work, or the machine may still fall from an
+    /// Off of one that never said that it was done.
+    ///
+    /// A machine that was proven off falls no more: an Off ends with the power.
+    pub(crate) fn is_kept_out(&self, now: Instant) -> bool {
+        let falls = |sentence: &Sentence| {
+            !sentence.released && sentence.closed != Some(ProofKind::PowerOff)
+        };
+        let may_fall = self.config.has_power_device && now < self.falls_until();
+        self.shooter(now).is_some() || (may_fall && self.sentences.iter().any(falls))
+    }
+
+    /// The life that is over and whose machine nobody gives its power back, though nobody has said
+    /// that it is done with it. None as long as somebody asks about it, within `quiet`.
+    pub(crate) fn forgotten(&self, now: Instant, quiet: Duration) -> Option<Sentence> {
+        let sentence = *self.sentences.last()?;
+        let is_off = sentence.closed? == ProofKind::PowerOff;
+        let quiet = if is_off { quiet } else { quiet.saturating_add(FALL_MAX) };
+        let later = self.peer.boot().is_some_and(|boot| boot != sentence.boot);
+        let known = sentence.released || later || self.is_kept_out(now);
+        (!known && now >= self.attended_at + quiet).then_some(sentence)
+    }
+
+    /// Whoever was at work on `boot` is done with its machine, unless somebody before it may not
+    /// have been; whether that is new.
+    pub(crate) fn release(&mut self, now: Instant, boot: BootId) -> bool {
+        let kept_out = self.is_kept_out(now);
+        let over = |s: &&mut Sentence| s.boot == boot && s.closed.is_some() && !s.released;
+        let over = self.sentences.iter_mut().find(over);
+        let Some(sentence) = over.filter(|_| !kept_out) else { return false };
+        sentence.released = true;
+        true
+    }
+
+    /// `boot` is admitted: nobody is at work on the others; whether that is new. `falls` is how long
+    /// a machine may fall after somebody was last heard to be at work on it.
+    ///
+    /// A voter that agreed has kept it out for so long. One that was only told of the proof has not.
+    pub(crate) fn release_all_but(&mut self, now: Instant, boot: BootId, falls: Duration) -> bool {
+        let settled = now >= self.attended_at + falls;
+        let is_over = |s: &&mut Sentence| {
+            let off = s.closed == Some(ProofKind::PowerOff);
+            let over = s.closed.is_some() && s.boot != boot && !s.released;
+            over && (off || settled || s.shot_by != ShotBy::Nobody)
+        };
+        let over = self.sentences.iter_mut().filter(is_over);
+        over.map(|sentence| sentence.released = true).count() > 0
+    }
+
+    /// Until when the machine may fall from an Off of whoever is or was at work.
+    fn falls_until(&self) -> Instant {
+        let held = self.hold.map_or(Instant::BOOT, |hold| hold.until + FALL_MAX);
+        self.orphaned_until.max(held)
+    }
+
     /// How often it was fenced within the window.
     pub(crate) fn fences(&self, now: Instant) -> usize {
         self.fenced_at.iter().filter(|at| now.since(**at) <= FENCE_WINDOW).count()
@@ -188,5 +282,13 @@ impl Member {
     /// Whether it was heard fresh within `span`, in whatever life.
     pub(crate) fn heard_within(&self, now: Instant, span: Duration) -> bool {
         self.peer.heard_at().is_some_and(|at| now.since(at) <= span)
+    }
+}
+
+impl Hold {
+    /// Whether both are for the same start of the same fencer.
+    pub(crate) fn is_of_the_process_of(&self, other: &Self) -> bool {
+        let start = |hold: &Self| hold.asked.map(|asked| asked.start);
+        (self.shooter, start(self)) == (other.shooter, start(other))
     }
 }

@@ -68,12 +68,14 @@ pub enum PowerReport {
 ///     +---------------+ fault, another session                                                  v
 ///                                                                                             Done
 ///  proven otherwise: Settling (an Off left, so it may still fall) or Done
+///  fallen by another's hand: Looking, until it is read on, or off twice: Resting
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Stage {
     Ordering,
     Falling { session_at: Instant, obeyed_at: Instant, first_off_at: Option<Instant> },
     Settling { off_at: Option<Instant> },
+    Looking { off_at: Option<Instant> },
     Resting { since: Instant },
     Raising,
     Rising { session_at: Instant, obeyed_at: Instant },
@@ -115,6 +117,13 @@ impl PowerSequence {
         }
     }
 
+    /// A machine that somebody else let fall: from `now` on it is looked at, and raised if it is
+    /// off.
+    pub(crate) const fn fallen(now: Instant) -> Self {
+        let stage = Stage::Looking { off_at: None };
+        Self { stage, rising_since: Some(now), ..Self::new(now) }
+    }
+
     /// Whether nothing is left to do.
     pub(crate) fn is_done(&self) -> bool {
         self.stage == Stage::Done
@@ -123,6 +132,16 @@ impl PowerSequence {
     /// Whether an Off has left from which the machine may still fall.
     pub(crate) fn may_fall(&self, now: Instant) -> bool {
         self.off_left_at.is_some_and(|left| now.since(left) <= FALL_MAX)
+    }
+
+    /// Nothing is to be ordered yet.
+    pub(crate) fn waits(&mut self, now: Instant) {
+        self.next_at = self.next_at.max(now + READ_EVERY_MIN);
+    }
+
+    /// Whether an Off has left.
+    pub(crate) const fn has_begun(&self) -> bool {
+        self.off_left_at.is_some()
     }
 
     /// Whether it is off and waits to be raised.
@@ -136,6 +155,7 @@ impl PowerSequence {
             Stage::Ordering => "ordering off",
             Stage::Falling { .. } => "falling",
             Stage::Settling { .. } => "settling",
+            Stage::Looking { .. } => "looking",
             Stage::Resting { .. } => "resting",
             Stage::Raising => "ordering on",
             Stage::Rising { .. } => "rising",
@@ -217,7 +237,9 @@ impl PowerSequence {
     fn wanted(&mut self, now: Instant, on_rest: Duration, may_rise: bool) -> Option<PowerAct> {
         match self.stage {
             Stage::Ordering => Some(PowerAct::Off),
-            Stage::Falling { .. } | Stage::Rising { .. } => Some(PowerAct::Read),
+            Stage::Falling { .. } | Stage::Looking { .. } | Stage::Rising { .. } => {
+                Some(PowerAct::Read)
+            }
             Stage::Settling { .. } => self.settle(now),
             Stage::Resting { since } if now >= since + on_rest && may_rise => {
                 self.stage = Stage::Raising;
@@ -286,8 +308,14 @@ impl PowerSequence {
                 self.next_at = now + READ_EVERY_MIN;
             }
             Stage::Falling { .. } => self.stage = Stage::Ordering,
-            Stage::Settling { off_at: Some(first) } if asked_at.since(first) >= spacing => {
+            Stage::Settling { off_at: Some(first) } | Stage::Looking { off_at: Some(first) }
+                if asked_at.since(first) >= spacing =>
+            {
                 self.rest(now);
+            }
+            Stage::Looking { off_at: None } => {
+                self.stage = Stage::Looking { off_at: Some(asked_at) };
+                self.next_at = asked_at + spacing;
             }
             Stage::Settling { off_at: None } => {
                 self.stage = Stage::Settling { off_at: Some(asked_at) };
@@ -298,6 +326,7 @@ impl PowerSequence {
             }
             Stage::Rising { obeyed_at, .. } => self.read_later(now, obeyed_at),
             Stage::Settling { .. } => self.read_later(now, self.off_left_at.unwrap_or(now)),
+            Stage::Looking { .. } => self.next_at = now + READ_EVERY_MIN,
             Stage::Ordering | Stage::Resting { .. } | Stage::Raising | Stage::Done => {}
         }
         Shown::Nothing
@@ -316,6 +345,7 @@ impl PowerSequence {
                 self.stage = Stage::Settling { off_at: None };
                 self.read_later(now, self.off_left_at.unwrap_or(now));
             }
+            Stage::Looking { .. } => self.stage = Stage::Done,
             Stage::Rising { .. } => {
                 self.stage = Stage::Done;
                 return Shown::On;
@@ -332,6 +362,7 @@ impl PowerSequence {
         match self.stage {
             Stage::Falling { .. } => self.stage = Stage::Ordering,
             Stage::Settling { .. } => self.stage = Stage::Settling { off_at: None },
+            Stage::Looking { .. } => self.stage = Stage::Looking { off_at: None },
             Stage::Ordering
             | Stage::Resting { .. }
             | Stage::Raising

@@ -58,15 +58,22 @@ impl Disk {
                 }
                 None => self.lost("it holds something else than condemnations"),
             },
-            Loaded::Missing => self.lost("there is none: first start, or another disk"),
+            Loaded::Missing => {
+                self.tell_lost("there is none: first start, or another disk");
+                Memory::Blank
+            }
             Loaded::Damaged { why } => self.lost(&why),
         }
     }
 
     fn lost(&self, why: &str) -> Memory {
+        self.tell_lost(why);
+        Memory::Lost
+    }
+
+    fn tell_lost(&self, why: &str) {
         let path = self.path.display();
         log::warn!("{path}: {why}; this fencer waits until all that it may have promised is over");
-        Memory::Lost
     }
 
     /// Writes `state` as soon as the write before it has ended.
@@ -120,14 +127,14 @@ fn save_state(path: &Path, state: &DurableState) -> Result<(), SaveError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use palisade_fencer_core::durable::Sentence;
+    use palisade_fencer_core::durable::{Sentence, ShotBy};
     use palisade_protocol::ids::{BootId, NodeId};
 
     #[test]
     fn a_condemnation_is_recalled_after_it_was_reported_as_written() {
         let folder = tempfile::tempdir().unwrap();
         let mut disk = Disk::open(folder.path(), "node1").unwrap();
-        assert_eq!(disk.recall(), Memory::Lost, "nothing was ever written");
+        assert_eq!(disk.recall(), Memory::Blank, "nothing was ever written");
         let written = on_loop(async {
             disk.write(state(7, 3));
             disk.written().await
@@ -187,7 +194,9 @@ mod tests {
     fn state(version: u32, target: u8) -> DurableState {
         let target = NodeId::new(target).unwrap();
         let mut state = DurableState { version, ..DurableState::default() };
-        state.sentences.push(Sentence { target, boot: BootId(9), closed: None }).unwrap();
+        let (boot, shot_by) = (BootId(9), ShotBy::Many);
+        let sentence = Sentence { target, boot, closed: None, released: false, shot_by };
+        state.sentences.push(sentence).unwrap();
         state
     }
 

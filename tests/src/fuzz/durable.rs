@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::{env, fs, process};
 
-use palisade_fencer_core::durable::{DURABLE_MAX, Sentence};
+use palisade_fencer_core::durable::{DURABLE_MAX, Sentence, ShotBy};
 use palisade_fencer_core::{
     DurableState, Effects, FencerConfig, FencerCore, Input, MemberConfig, Memory,
 };
@@ -36,7 +36,10 @@ pub(super) fn seeds() -> Vec<Vec<u8>> {
     let all: Vec<Sentence> = (1_u8..)
         .zip(closed)
         .filter_map(|(id, closed)| {
-            Some(Sentence { target: NodeId::new(id)?, boot: BootId(0x0102_0304), closed })
+            let (target, boot) = (NodeId::new(id)?, BootId(0x0102_0304));
+            let released = closed == Some(ProofKind::Reborn);
+            let shot_by = ShotBy::One { node: target, start: Start::new(7) };
+            Some(Sentence { target, boot, closed, released, shot_by })
         })
         .collect();
     let contents = [&all[..0], &all[..1], &all[..]].map(content);

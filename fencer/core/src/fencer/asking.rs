@@ -7,7 +7,8 @@ use palisade_protocol::wire::{Agreed, Body, Condemn, Decline, Declined, Frame, P
 
 use super::{Effects, FencerCore};
 use crate::case::{Case, Stage};
-use crate::member::Member;
+use crate::durable::Sentence;
+use crate::member::{Hold, Member};
 use crate::news::{Alarm, News, Refused};
 use crate::power::PowerSequence;
 use crate::proof::Evidence;
@@ -53,6 +54,37 @@ impl FencerCore {
         }
     }
 
+    /// Takes up machines of lives that are over which nobody raises: whoever fenced them died, or
+    /// lost its agreement, or the machine fell late.
+    pub(super) fn raise_forgotten(&mut self, now: Instant) {
+        if now < self.agrees_from || !self.config.power_on {
+            return;
+        }
+        let quiet = self.config.timing.raw().warrant;
+        for place in 0..self.members.len() {
+            let member = self.members.get(place);
+            let Some(sentence) = member.and_then(|member| member.forgotten(now, quiet)) else {
+                continue;
+            };
+            self.open_raising(now, sentence);
+        }
+    }
+
+    fn open_raising(&mut self, now: Instant, sentence: Sentence) {
+        let Sentence { target, boot, closed: Some(kind), .. } = sentence else { return };
+        let span = self.config.timing.raw().suspect_after;
+        let on = self
+            .member(target)
+            .is_none_or(|m| !m.config.has_power_device || m.heard_within(now, span));
+        let known = self.cases.iter().any(|case| case.target == target);
+        if on || known || !self.may_shoot(target) || self.cases.is_full() {
+            return;
+        }
+        let case = self.new_case(now, (target, boot, Why::Silence));
+        let full = self.cases.push(case.raising(self.config.me, kind)).is_err();
+        assert!(!full, "there was room");
+    }
+
     /// Opens a case, unless there is one, it cannot be ours, or a brake holds; whether it did. A
     /// condemned life comes before one that is only suspected.
     pub(super) fn open_case(
@@ -69,12 +101,15 @@ impl FencerCore {
         if known || !self.may_shoot(target) || self.brake(now, (target, boot, why), effects) {
             return false;
         }
-        self.case_number = self.case_number.wrapping_add(1);
-        let ask_at = now + self.stagger(now, target);
-        let who = (target, boot, why);
-        let case = Case::new(self.case_number, who, now, ask_at, &self.config.voters);
+        let case = self.new_case(now, (target, boot, why));
         self.make_room();
         self.cases.push(case).is_ok()
+    }
+
+    fn new_case(&mut self, now: Instant, who: (NodeId, BootId, Why)) -> Case {
+        self.case_number = self.case_number.wrapping_add(1);
+        let ask_at = now + self.stagger(now, who.0);
+        Case::new(self.case_number, who, now, ask_at, &self.config.voters)
     }
 
     pub(super) fn ordered(&mut self, now: Instant, target: NodeId, effects: &mut Effects) {
@@ -139,7 +174,7 @@ impl FencerCore {
         }
         cases.retain(|case| {
             let finished = self.is_finished(now, case);
-            if finished {
+            if finished && (case.knows_its_power() || !self.can_cut(case.target)) {
                 self.release(now, (case.target, case.boot), effects);
             }
             !finished
@@ -199,8 +234,16 @@ impl FencerCore {
     ) {
         let me = self.config.me;
         let member = self.member_mut(Peer::member(target));
-        if let Some(member) = member.filter(|m| m.hold.is_some_and(|hold| hold.shooter == me)) {
-            member.hold = None;
+        let released = member.is_some_and(|member| {
+            match member.hold {
+                Some(Hold { shooter, asked: Some(_), .. }) if shooter == me => member.orphan(),
+                Some(Hold { shooter, asked: None, .. }) if shooter == me => member.hold = None,
+                Some(_) | None => {}
+            }
+            member.release(now, boot)
+        });
+        if released {
+            self.changed();
         }
         self.post_to_voters(now, Body::Pardon(Pardon { target, boot }), effects);
     }
@@ -291,9 +334,12 @@ impl FencerCore {
         being_fenced.without(target).len() >= usize::from(self.config.fences_at_once_max)
     }
 
-    /// A case that the others see no ground for gives its place up; it is opened again.
+    /// A case that the others see no ground for gives its place up, or one that only raises; it is
+    /// opened again.
     fn make_room(&mut self) {
-        let idle = |case: &Case| case.stage == Stage::Sounding && self.no_majority_is_bound(case);
+        let unshared =
+            |case: &Case| case.stage == Stage::Sounding && self.no_majority_is_bound(case);
+        let idle = |case: &Case| case.raises || unshared(case);
         let place = self.cases.iter().position(idle).filter(|_| self.cases.is_full());
         if let Some(place) = place {
             self.cases.remove(place);
@@ -316,6 +362,9 @@ impl FencerCore {
         effects: &mut Effects,
     ) {
         self.ask(now, case, effects);
+        if case.raises {
+            return self.drive_power(now, case, effects);
+        }
         let life = self.config.timing.warrant_life();
         let span = self.config.timing.raw().suspect_after;
         let would = case.stage == Stage::Sounding && case.majority_would(now, span);
@@ -380,10 +429,27 @@ impl FencerCore {
         case.stage = Stage::Warranted;
         let votes = u8::try_from(case.bound()).unwrap_or(u8::MAX);
         effects.tell(News::Warranted { target: case.target, boot: case.boot, votes });
-        let member = self.member(case.target).filter(|_| case.proven.is_none());
-        if member.is_some_and(|member| member.config.has_power_device) {
+        if case.proven.is_none() && self.can_cut(case.target) {
             case.power = Some(PowerSequence::new(now));
+            self.remember_to_be_at_work(case);
         }
+    }
+
+    /// A fencer need not have agreed itself to what it does; after a restart it must know of it.
+    fn remember_to_be_at_work(&mut self, case: &Case) {
+        let (me, start) = (self.config.me, self.config.start);
+        if self.disk_failed {
+            return;
+        }
+        let Some(member) = self.member_mut(Peer::member(case.target)) else { return };
+        let is_new = member.condemn(case.boot);
+        if member.shot_by(case.boot, me, start) || is_new {
+            self.changed();
+        }
+    }
+
+    fn can_cut(&self, target: NodeId) -> bool {
+        self.member(target).is_some_and(|member| member.config.has_power_device)
     }
 
     /// The proofs that need no power device, each on an agreement that stands: a human confirmed it,

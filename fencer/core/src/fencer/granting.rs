@@ -4,12 +4,15 @@ use palisade_protocol::ids::{NodeId, Peer};
 use palisade_protocol::peer::Origin;
 use palisade_protocol::time::Instant;
 use palisade_protocol::wire::{
-    Body, Fenced, Frame, Grant, Kind, LeaveAck, ProofKind, Renew, Why, Withheld, Withhold,
+    Body, Condemn, Fenced, Frame, Grant, Kind, LeaveAck, ProofKind, Renew, Why, Withheld, Withhold,
 };
 
 use super::{Effects, FencerCore};
-use crate::member::Member;
+use crate::case::Case;
+use crate::durable::Sentence;
+use crate::member::{Hold, Member};
 use crate::news::{Alarm, News};
+use crate::power::FALL_MAX;
 use crate::proof::Evidence;
 
 impl FencerCore {
@@ -26,6 +29,7 @@ impl FencerCore {
             Origin::NewBoot => {
                 self.close_former_lives(now, frame, effects);
                 if self.is_held(now, frame) {
+                    self.ask_the_last_shooter(now, frame.src.node, effects);
                     return self.withhold(now, frame, Withheld::Fencing, effects);
                 }
                 self.adopt_life(now, frame);
@@ -63,6 +67,7 @@ impl FencerCore {
     }
 
     fn adopt_life(&mut self, now: Instant, frame: &Frame) {
+        let falls = self.config.timing.raw().warrant.saturating_add(FALL_MAX);
         if let Some(member) = self.member_mut(frame.src) {
             let former = member.peer.boot();
             member.peer.adopt(now, frame);
@@ -71,6 +76,9 @@ impl FencerCore {
             member.word = None;
             member.left = None;
             member.suspected = None;
+            if member.release_all_but(now, frame.boot, falls) {
+                self.changed();
+            }
         }
         self.cases.retain(|case| {
             case.target != frame.src.node || case.boot == frame.boot || case.binds_anybody()
@@ -98,10 +106,28 @@ impl FencerCore {
     }
 
     fn is_held(&self, now: Instant, frame: &Frame) -> bool {
-        let held = |member: &Member| {
-            member.shooter(now).is_some() && member.sentence(frame.boot).is_none()
+        let held =
+            |member: &Member| member.is_kept_out(now) && member.sentence(frame.boot).is_none();
+        let node = frame.src.node;
+        let at_work = |case: &Case| {
+            case.target == node
+                && case.boot != frame.boot
+                && case.binds_anybody()
+                && !case.is_settled()
         };
-        self.member(frame.src.node).is_some_and(held)
+        self.member(node).is_some_and(held) || self.cases.iter().any(at_work)
+    }
+
+    /// What the last shooter said when it was done may be lost: it is asked, and says so again. To
+    /// a life that is over, the question binds nobody.
+    fn ask_the_last_shooter(&mut self, now: Instant, target: NodeId, effects: &mut Effects) {
+        let member = self.member(target);
+        let lapsed = member.and_then(|m| m.hold).filter(|hold| now >= hold.until);
+        let over = member.and_then(|m| m.sentences().iter().rfind(|s| s.closed.is_some()));
+        if let (Some(Hold { shooter, .. }), Some(Sentence { boot, .. })) = (lapsed, over.copied()) {
+            let condemn = Condemn { target, boot, why: Why::Silence, bind: false };
+            self.post(now, Peer::voter(shooter), None, Body::Condemn(condemn), effects);
+        }
     }
 
     fn renewal(
@@ -131,13 +157,18 @@ impl FencerCore {
             Some(Withheld::Condemned)
         } else if member.twin_at.is_some_and(|at| now.since(at) <= quiet) {
             Some(Withheld::Twin)
-        } else if now < self.agrees_from {
+        } else if now < self.agrees_from || self.may_fall_unknown(now, member) {
             Some(Withheld::Amnesia)
         } else if now < self.grants_from {
             Some(Withheld::BootHold)
         } else {
             None
         }
+    }
+
+    /// Whether this voter may have agreed to an Off of `member` that is under way, and forgotten it.
+    pub(super) fn may_fall_unknown(&self, now: Instant, member: &Member) -> bool {
+        member.config.has_power_device && now < self.falls_until
     }
 
     fn grant(&mut self, now: Instant, frame: &Frame, renew: Option<Renew>, effects: &mut Effects) {

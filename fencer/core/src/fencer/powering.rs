@@ -66,9 +66,12 @@ impl FencerCore {
     }
 
     pub(super) fn drive_power(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
-        let may_rise = self.is_noted(case);
+        let (may_rise, waits) = (self.is_noted(case), self.waits_for_its_promises(case));
         let on_rest = self.config.timing.raw().on_rest;
         let Some(power) = &mut case.power else { return };
+        if waits {
+            return power.waits(now);
+        }
         if !self.config.power_on && power.is_resting() {
             power.stop();
         }
@@ -81,6 +84,14 @@ impl FencerCore {
             let full = effects.orders.push(order).is_err();
             assert!(!full, "each case has one order open");
         }
+    }
+
+    /// Whether the life has left: then it is over as soon as a majority promises it nothing any
+    /// more, and its machine, which nobody needs to fear, is left alone.
+    fn waits_for_its_promises(&self, case: &Case) -> bool {
+        let left = self.member(case.target).is_some_and(|member| member.has_left(case.boot));
+        let begun = case.power.is_none_or(|power| power.has_begun());
+        left && !begun && case.proven.is_none()
     }
 
     fn shown(&mut self, now: Instant, case: &mut Case, shown: Shown, effects: &mut Effects) {

@@ -7,6 +7,7 @@ use palisade_protocol::wire::{
 };
 
 use super::{Effects, FencerCore, Pending};
+use crate::durable::ShotBy;
 use crate::member::{Hold, Member};
 use crate::news::{Alarm, News};
 
@@ -19,17 +20,44 @@ impl FencerCore {
         effects: &mut Effects,
     ) {
         let asker = frame.src.node;
+        self.attended(now, asker, &condemn);
         match self.opine(now, asker, &condemn) {
-            Err(why) => {
-                let Condemn { target, boot, .. } = condemn;
-                let body = Body::Declined(Declined { target, boot, why });
-                self.post(now, frame.src, Some(frame.as_echo()), body, effects);
-            }
+            Err(why) => self.decline(now, frame, &condemn, why, effects),
             Ok(()) if condemn.bind => self.bind_and_answer(now, frame, &condemn, effects),
             Ok(()) => {
                 let body = Body::Agreed(self.agreement(now, (condemn.target, condemn.boot), false));
                 self.post(now, frame.src, Some(frame.as_echo()), body, effects);
             }
+        }
+    }
+
+    /// Somebody is at work on a life: its machine is raised by nobody ranked behind.
+    fn attended(&mut self, now: Instant, asker: NodeId, condemn: &Condemn) {
+        let Condemn { target, boot, .. } = *condemn;
+        let me = self.config.me;
+        self.cases.retain(|case| !case.raises || !case.is(target, boot) || me < asker);
+        if let Some(member) = self.member_mut(Peer::member(target)) {
+            member.attended_at = now;
+        }
+    }
+
+    /// Whoever asks about a life that nobody has to be at work on any more is told that, too.
+    fn decline(
+        &mut self,
+        now: Instant,
+        frame: &Frame,
+        condemn: &Condemn,
+        why: Decline,
+        effects: &mut Effects,
+    ) {
+        let Condemn { target, boot, .. } = *condemn;
+        let body = Body::Declined(Declined { target, boot, why });
+        self.post(now, frame.src, Some(frame.as_echo()), body, effects);
+        let sentence = self.member(target).and_then(|member| member.sentence(boot));
+        let mine = self.cases.iter().any(|case| case.is(target, boot));
+        if !mine && sentence.is_some_and(|sentence| sentence.released) {
+            let body = Body::Pardon(Pardon { target, boot });
+            self.post(now, frame.src, Some(frame.as_echo()), body, effects);
         }
     }
 
@@ -70,9 +98,11 @@ impl FencerCore {
         condemn: &Condemn,
     ) {
         let until = now + self.config.timing.raw().warrant;
+        let start = asked.map_or(self.config.start, |asked| asked.start);
         let Some(member) = self.member_mut(Peer::member(condemn.target)) else { return };
-        member.hold = Some(Hold { shooter, until, asked });
-        if member.condemn(condemn.boot) {
+        member.is_held_by(Hold { shooter, until, asked });
+        let is_new = member.condemn(condemn.boot);
+        if member.shot_by(condemn.boot, shooter, start) || is_new {
             self.changed();
         }
     }
@@ -123,18 +153,28 @@ impl FencerCore {
 
     /// The asker is done with a life: it no longer holds the next one back, and a sentence that no
     /// majority shared is forgotten. Unless it has asked again since.
-    pub(super) fn pardoned(&mut self, frame: &Frame, pardon: Pardon) {
-        let asker = frame.src.node;
-        let mine = self.cases.iter().any(|case| case.is(pardon.target, pardon.boot));
-        let Some(member) = self.member_mut(Peer::member(pardon.target)) else { return };
-        if mine || member.hold.is_none_or(|hold| hold.shooter != asker || hold.is_newer(frame)) {
+    ///
+    /// Of a life that is over, anybody may know that nobody is at work on its machine; unless this
+    /// voter agreed with more than one, because the last of them does not speak for the others.
+    pub(super) fn pardoned(&mut self, now: Instant, frame: &Frame, pardon: Pardon) {
+        let Pardon { target, boot } = pardon;
+        let mine = self.cases.iter().any(|case| case.is(target, boot) && !case.raises);
+        let Some(member) = self.member_mut(Peer::member(target)) else { return };
+        let free = member.let_go(frame);
+        if mine {
             return;
         }
-        member.hold = None;
-        if member.pardon(pardon.boot) {
+        let forgotten = free && member.pardon(boot);
+        let many = member.sentence(boot).is_some_and(|s| s.shot_by == ShotBy::Many);
+        let released = !many && member.release(now, boot);
+        if forgotten {
+            self.pending.retain(|pending| (pending.target, pending.boot) != (target, boot));
+        }
+        if released {
+            self.cases.retain(|case| !case.is(target, boot));
+        }
+        if forgotten || released {
             self.changed();
-            self.pending
-                .retain(|pending| (pending.target, pending.boot) != (pardon.target, pardon.boot));
         }
     }
 
@@ -210,6 +250,22 @@ impl FencerCore {
             let body = Body::Fenced(Fenced { target, boot, proof: ProofKind::Reborn });
             self.post(now, Peer::voter(asker), None, body, effects);
         }
+    }
+}
+
+impl Member {
+    /// Its shooter lets it go with `frame`; whether this voter is free of it. If the process that
+    /// lets go is not the one that shot, what that has sent may be under way.
+    fn let_go(&mut self, frame: &Frame) -> bool {
+        let hold = self.hold.filter(|hold| hold.shooter == frame.src.node && !hold.is_newer(frame));
+        match hold {
+            Some(hold) if hold.asked.is_some_and(|asked| asked.start != frame.start) => {
+                self.orphan()
+            }
+            Some(_) => self.hold = None,
+            None => {}
+        }
+        hold.is_some()
     }
 }
 

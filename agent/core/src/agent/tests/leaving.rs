@@ -1,11 +1,12 @@
 //! Goodbye: the lease is given up first, and the watchdog let go last.
 
-use super::rig::{CHECK, GRANT, Rig, config, kinds};
+use super::rig::{CHECK, GRANT, Rig, config, kinds, ms, timing_raw, withhold};
 use crate::agent::{AgentConfig, Input, Phase};
 use crate::health::{Answer, CheckConfig};
 use crate::news::News;
-use crate::pet::Refusal;
-use palisade_protocol::wire::{Body, Kind, LeaveAck};
+use crate::pet::{Refusal, SelfFence};
+use palisade_protocol::time::{Duration, Instant};
+use palisade_protocol::wire::{Body, Kind, LeaveAck, Withheld};
 
 const ACK: Body = Body::LeaveAck(LeaveAck {});
 
@@ -118,4 +119,41 @@ fn leaving_twice_is_leaving_once() {
     rig.input(Input::Leave);
     rig.input(Input::Leave);
     assert_eq!(rig.told(&News::Leaving), 1);
+}
+
+/// Beats for `span`, each answered by `ids` with `Condemned`; when the node ended its life.
+fn condemned_by(rig: &mut Rig, ids: &[u8], span: Duration) -> Option<Instant> {
+    let end = rig.now + span;
+    while rig.now < end {
+        let posts = rig.beat();
+        for id in ids.iter().filter(|_| !posts.is_empty()) {
+            rig.answer(*id, &posts, withhold(Withheld::Condemned));
+        }
+        if rig.agent.phase() == Phase::FencingSelf {
+            return Some(rig.now);
+        }
+    }
+    None
+}
+
+#[test]
+fn a_life_that_was_condemned_after_it_had_left_ends_itself_so_that_the_next_one_is_admitted() {
+    let mut rig = Rig::new();
+    let began = rig.now;
+    let ended = condemned_by(&mut rig, &[1, 2], ms(5_000)).expect("no watchdog would end it");
+    let promise = timing_raw().promise;
+    assert!(ended.since(began) > promise, "a sentence may be taken back");
+    assert!(ended.since(began) < promise + ms(200));
+    let reason = SelfFence::Condemned { voters: 2 };
+    assert_eq!(rig.told(&News::FencingSelf(reason)), 1);
+    assert_eq!(rig.agent.pet_decision(rig.now), Err(Refusal::FencingSelf));
+}
+
+#[test]
+fn no_minority_ends_a_life_nor_a_majority_that_thinks_better_of_it() {
+    let mut rig = Rig::new();
+    assert_eq!(condemned_by(&mut rig, &[1], ms(5_000)), None);
+    assert_eq!(condemned_by(&mut rig, &[1, 2], ms(1_000)), None);
+    rig.lease();
+    assert_eq!(condemned_by(&mut rig, &[1, 2], ms(1_000)), None);
 }

@@ -1,12 +1,14 @@
 //! Lives that come: by echo, when nobody is at work on an earlier one, and one at a time.
 
 use palisade_protocol::ids::Start;
-use palisade_protocol::wire::{Body, Kind, Pardon, ProofKind, Why, Withheld};
+use palisade_protocol::wire::{Body, Kind, Pardon, Post, ProofKind, Why, Withheld};
 
 use super::rig::{
-    AGREES, DIGEST, NS, Rig, TARGET, Vote, WARRANT, agent, fencer, first_life, ms, node, trusted,
+    AGREES, DIGEST, NS, Rig, TARGET, Vote, WARRANT, agent, config, fencer, first_life, ms, node,
+    trusted,
 };
 use crate::news::{Alarm, News};
+use crate::power::FALL_MAX;
 
 fn admitted(rig: &Rig, rejoined: bool) -> usize {
     let target = node(TARGET);
@@ -40,7 +42,9 @@ fn hellos_to_a_flood_of_recordings_are_few() {
 
 #[test]
 fn while_a_shooter_is_at_work_the_next_life_is_held_back_until_its_warrant_has_lapsed() {
-    let mut rig = Rig::new();
+    let mut config = config();
+    config.members[3].has_power_device = false;
+    let mut rig = Rig::with(config);
     rig.asks(2, TARGET, Why::Operator, true);
     let bound_at = rig.now;
     rig.reborn(TARGET);
@@ -51,6 +55,83 @@ fn while_a_shooter_is_at_work_the_next_life_is_held_back_until_its_warrant_has_l
     rig.run_to(bound_at + WARRANT);
     assert_eq!(rig.renews(TARGET), Ok(()));
     assert_eq!(admitted(&rig, true), 1);
+}
+
+#[test]
+fn where_power_can_be_cut_the_next_life_waits_until_an_off_of_a_silent_shooter_has_taken_effect() {
+    let mut rig = Rig::new();
+    rig.asks(2, TARGET, Why::Operator, true);
+    let lapsed_at = rig.now + WARRANT;
+    rig.silence(fencer(2));
+    rig.reborn(TARGET);
+    rig.run_to((lapsed_at + FALL_MAX).before(NS));
+    assert_eq!(rig.renews(TARGET), Err(Withheld::Fencing));
+    rig.run_to(lapsed_at + FALL_MAX);
+    assert_eq!(rig.renews(TARGET), Ok(()));
+}
+
+#[test]
+fn a_machine_that_was_proven_off_falls_no_more_and_its_next_life_waits_for_the_warrant_alone() {
+    let mut rig = Rig::new();
+    rig.asks(2, TARGET, Why::Operator, true);
+    let lapsed_at = rig.now + WARRANT;
+    rig.tells_fenced(2, TARGET, ProofKind::PowerOff);
+    rig.silence(fencer(2));
+    rig.reborn(TARGET);
+    rig.run_to(lapsed_at);
+    assert_eq!(rig.renews(TARGET), Ok(()));
+}
+
+#[test]
+fn a_shooter_whose_last_word_was_lost_is_asked_and_says_it_again() {
+    let mut rig = Rig::new();
+    rig.asks(2, TARGET, Why::Operator, true);
+    let boot = rig.life(TARGET);
+    rig.reborn(TARGET);
+    rig.run_for(WARRANT - ms(100));
+    rig.forget();
+    rig.run_for(ms(200));
+    let asked = |post: &Post| match post.body {
+        Body::Condemn(condemn) => post.dst == fencer(2) && condemn.boot == boot && !condemn.bind,
+        _ => false,
+    };
+    assert!(rig.sent.iter().any(|(_, post)| asked(post)), "nobody else can know");
+    let pardon = Pardon { target: node(TARGET), boot };
+    rig.says(fencer(2), Body::Pardon(pardon));
+    assert_eq!(rig.renews(TARGET), Ok(()));
+}
+
+#[test]
+fn a_second_shooter_that_is_done_does_not_speak_for_the_first() {
+    let mut rig = Rig::new();
+    rig.asks(2, TARGET, Why::Operator, true);
+    let falls_until = rig.now + WARRANT + FALL_MAX;
+    let boot = rig.life(TARGET);
+    rig.silence(agent(TARGET));
+    rig.silence(fencer(2));
+    rig.run_for(WARRANT);
+    rig.asks(3, TARGET, Why::Operator, true);
+    rig.reborn(TARGET);
+    rig.run_for(ms(200));
+    rig.says(fencer(3), Body::Pardon(Pardon { target: node(TARGET), boot }));
+    assert_eq!(rig.renews(TARGET), Err(Withheld::Fencing), "an off of voter 2 may be under way");
+    rig.run_to(falls_until);
+    assert_eq!(rig.renews(TARGET), Ok(()));
+}
+
+#[test]
+fn a_restarted_shooter_does_not_speak_for_what_it_was_before() {
+    let mut rig = Rig::new();
+    rig.asks(2, TARGET, Why::Operator, true);
+    let boot = rig.life(TARGET);
+    rig.reborn(TARGET);
+    rig.run_for(ms(5));
+    *rig.peer(fencer(2)) = restarted(rig.peer(fencer(2)).clone());
+    rig.run_for(ms(200));
+    rig.says(fencer(2), Body::Pardon(Pardon { target: node(TARGET), boot }));
+    assert_eq!(rig.renews(TARGET), Err(Withheld::Fencing));
+    rig.run_for(WARRANT + FALL_MAX);
+    assert_eq!(rig.renews(TARGET), Ok(()));
 }
 
 #[test]
@@ -143,7 +224,7 @@ fn an_unreadable_renewal_is_granted_all_the_same() {
 
 #[test]
 fn a_grant_says_whether_the_power_could_be_cut() {
-    let mut config = super::rig::config();
+    let mut config = config();
     config.members[3].has_power_device = false;
     let mut rig = Rig::with(config);
     for (id, fenceable) in [(3, true), (TARGET, false)] {

@@ -8,10 +8,9 @@ use palisade_protocol::wire::{
 
 use super::rig::{
     AGREES, BEAT, Disk, EXPIRED, NS, Rig, SPAN, START, TARGET, Vote, WARRANT, agent, config,
-    fencer, first_life, ms, node,
+    fencer, first_life, ms, node, recalled,
 };
 use crate::config::FencerConfig;
-use crate::durable::{DurableState, Memory, Sentence};
 use crate::fencer::Input;
 use crate::news::News;
 use crate::proof::Proof;
@@ -117,10 +116,7 @@ fn a_leaving_is_unlearned_when_another_voter_grants_that_life_later() {
 
 #[test]
 fn a_restarted_voter_that_forgot_the_shooter_agrees_with_nobody_while_its_warrant_may_stand() {
-    let sentence = Sentence { target: node(TARGET), boot: first_life(TARGET), closed: None };
-    let mut state = DurableState::default();
-    state.sentences.push(sentence).expect("room");
-    let mut rig = Rig::starting(config(), Memory::Recalled(state));
+    let mut rig = Rig::starting(config(), recalled(TARGET, None));
     rig.silence(agent(TARGET));
     rig.run_to(START + (WARRANT - NS));
     assert_eq!(declined(rig.asks(3, TARGET, Why::Silence, true)), Some(Decline::OtherShooter));
@@ -315,4 +311,17 @@ fn a_condemned_life_is_taken_up_before_an_older_one_that_is_only_suspected() {
     rig.run_for(WARRANT + ms(500));
     assert_eq!(rig.core.cases().map(|case| case.boot).collect::<Vec<_>>(), [next]);
     assert_eq!(rig.orders.len(), 1);
+}
+
+#[test]
+fn a_node_that_left_is_ordered_off_without_its_power_being_cut() {
+    let mut rig = has_left();
+    rig.votes(AGREES, AGREES);
+    rig.input(Input::Order { target: node(TARGET) });
+    rig.run_for(ms(3_000));
+    assert!(rig.orders.is_empty(), "the promises of the others end by themselves");
+    rig.votes(EXPIRED, Vote::Mute);
+    rig.run_for(ms(100));
+    assert_eq!(kinds(&rig), [ProofKind::Left]);
+    assert!(rig.orders.is_empty());
 }

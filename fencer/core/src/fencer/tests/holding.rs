@@ -1,15 +1,18 @@
 //! A voter that has just started: what it may have promised, and what it may have forgotten.
 
+use palisade_protocol::ids::Start;
 use palisade_protocol::time::Duration;
 use palisade_protocol::timing::TimingRaw;
-use palisade_protocol::wire::{Body, Request, Why, Withheld};
+use palisade_protocol::wire::{Body, Pardon, ProofKind, Request, Why, Withheld};
 
 use super::rig::{
-    FIRE, NS, PROMISE, Rig, START, TARGET, WARRANT, agent, config, fencer, ms, timing, timing_raw,
+    FIRE, NS, PROMISE, Rig, START, TARGET, WARRANT, agent, config, fencer, first_life, ms, node,
+    recalled as recalled_life, timing, timing_raw,
 };
 use crate::config::FencerConfig;
-use crate::durable::{DurableState, Memory};
+use crate::durable::{DurableState, Memory, ShotBy};
 use crate::news::News;
+use crate::power::FALL_MAX;
 
 fn recalled() -> Memory {
     Memory::Recalled(DurableState::default())
@@ -39,9 +42,57 @@ fn a_voter_without_its_memory_waits_for_the_slowest_watchdog_besides() {
     config.members[2].fire = FIRE * 3;
     let hold = WARRANT + FIRE * 3;
     for early in [ms(300), WARRANT, hold - NS] {
-        assert_eq!(withheld(&config, &Memory::Lost, early), Some(Withheld::Amnesia), "{early:?}");
+        assert_eq!(withheld(&config, &Memory::Blank, early), Some(Withheld::Amnesia), "{early:?}");
     }
+    assert_eq!(withheld(&config, &Memory::Blank, hold), None);
+}
+
+#[test]
+fn a_voter_that_lost_its_memory_a_moment_ago_waits_until_what_it_agreed_to_has_fallen() {
+    let mut config = config();
+    let hold = WARRANT + FALL_MAX;
+    assert_eq!(withheld(&config, &Memory::Lost, hold - NS), Some(Withheld::Amnesia));
     assert_eq!(withheld(&config, &Memory::Lost, hold), None);
+    config.members[3].has_power_device = false;
+    assert_eq!(withheld(&config, &Memory::Lost, WARRANT + FIRE), None, "its power cannot be cut");
+}
+
+#[test]
+fn a_restarted_voter_keeps_the_next_life_out_until_an_off_it_agreed_to_has_taken_effect() {
+    let falls = [None, Some(ProofKind::Reborn), Some(ProofKind::LeaseExpired)];
+    let falls = falls.map(|kind| (kind, WARRANT + FALL_MAX));
+    for (closed, hold) in falls.into_iter().chain([(Some(ProofKind::PowerOff), WARRANT)]) {
+        let mut rig = Rig::starting(config(), recalled_life(TARGET, closed));
+        rig.reborn(TARGET);
+        rig.run_to((START + hold).before(NS));
+        assert!(rig.renews(TARGET).is_err(), "{closed:?}");
+        rig.run_to(START + hold);
+        assert_eq!(rig.renews(TARGET), Ok(()), "{closed:?}");
+        assert!(rig.persisted.last().expect("written").sentences.iter().all(|s| s.released));
+    }
+}
+
+/// What a voter finds on its disk that has agreed with the fencer of node 2 about a life that is
+/// over since it was heard in a later one.
+fn agreed_with(start: u32) -> Memory {
+    let Memory::Recalled(mut state) = recalled_life(TARGET, Some(ProofKind::Reborn)) else {
+        unreachable!("it recalls")
+    };
+    let (node, start) = (node(2), Start::new(start));
+    state.sentences[0].shot_by = ShotBy::One { node, start };
+    Memory::Recalled(state)
+}
+
+#[test]
+fn a_restarted_voter_takes_the_shooter_it_agreed_with_at_its_word_and_no_other() {
+    let pardon = Pardon { target: node(TARGET), boot: first_life(TARGET) };
+    for (start, voter, free) in [(500, 2, true), (500, 3, false), (499, 2, false)] {
+        let mut rig = Rig::starting(config(), agreed_with(start));
+        rig.reborn(TARGET);
+        rig.run_for(WARRANT + PROMISE);
+        rig.says(fencer(voter), Body::Pardon(pardon));
+        assert_eq!(rig.renews(TARGET).is_ok(), free, "start {start} of the fencer of {voter}");
+    }
 }
 
 #[test]

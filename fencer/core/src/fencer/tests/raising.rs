@@ -1,12 +1,12 @@
 //! Power given back: after the rest, by whoever cut it, when a majority has noted the proof.
 
 use palisade_protocol::time::Instant;
-use palisade_protocol::wire::{Decline, ProofKind, Withheld};
+use palisade_protocol::wire::{Body, Condemn, Decline, Kind, Pardon, ProofKind, Why, Withheld};
 
-use super::rig::{AGREES, BEAT, NS, Rig, TARGET, Vote, WARRANT, agent, config, ms, node};
+use super::rig::{AGREES, BEAT, NS, Rig, TARGET, Vote, WARRANT, agent, config, fencer, ms, node};
 use crate::config::FencerConfig;
 use crate::news::{Alarm, News};
-use crate::power::{PowerReport, RESEND_AFTER, RISE_MAX};
+use crate::power::{FALL_MAX, PowerReport, RESEND_AFTER, RISE_MAX};
 use crate::warrant::{OrderId, PowerAct};
 
 /// A target that was proven off by its BMC.
@@ -160,4 +160,122 @@ fn a_machine_that_does_not_come_up_is_an_alarm_once_and_left_alone() {
     }
     assert_eq!(fallen.rig.alarms(Alarm::StaysOff { target: node(TARGET) }), 1);
     assert!(fallen.ons() > 5, "it was tried");
+}
+
+/// A voter that was told that the target was proven over by a fencer of whom nothing is heard since.
+fn abandoned(kind: ProofKind) -> Rig {
+    let mut rig = Rig::new();
+    let knows = Vote::Declines(Decline::Over(kind));
+    rig.silence(agent(TARGET));
+    rig.asks(2, TARGET, Why::Operator, true);
+    rig.tells_fenced(2, TARGET, kind);
+    rig.silence(fencer(2));
+    rig.votes(Vote::Mute, knows);
+    rig
+}
+
+/// Reads the power of an abandoned machine; the order that follows.
+fn looks(rig: &mut Rig, on: bool) -> Option<PowerAct> {
+    let read = rig.await_order(PowerAct::Read);
+    let session_at = rig.now;
+    rig.reports(read, PowerReport::Read { session_at, asked_at: rig.now, on });
+    rig.run_for(ms(4_000));
+    rig.open.map(|order| order.act)
+}
+
+#[test]
+fn a_machine_whose_shooter_died_after_the_proof_is_raised_by_a_stand_in() {
+    let mut rig = abandoned(ProofKind::PowerOff);
+    rig.run_for(WARRANT - ms(100));
+    assert_eq!(rig.core.cases().count(), 0, "its shooter may still be at work");
+    assert_eq!(looks(&mut rig, false), Some(PowerAct::Read), "off is read twice");
+    assert_eq!(looks(&mut rig, false), Some(PowerAct::On));
+    let on = rig.open.expect("it is open").id;
+    assert!(rig.core.warrant(rig.now, on).is_ok(), "a majority says that it is over");
+    let session_at = rig.now;
+    rig.reports(on, PowerReport::Acked { session_at });
+    assert_eq!(looks(&mut rig, true), None);
+    rig.run_for(ms(6_000));
+    assert_eq!(rig.core.cases().count(), 0);
+    assert!(!rig.orders.iter().any(|order| order.act == PowerAct::Off), "never Off");
+    assert!(rig.persisted.last().expect("written").sentences[0].released);
+}
+
+#[test]
+fn a_machine_that_is_read_on_needs_nobody() {
+    let mut rig = abandoned(ProofKind::PowerOff);
+    assert_eq!(looks(&mut rig, true), None);
+    rig.run_for(ms(60_000));
+    assert_eq!(rig.orders.len(), 1, "one look is enough");
+}
+
+#[test]
+fn where_an_off_of_the_dead_shooter_may_be_under_way_nobody_looks_before_it_has_taken_effect() {
+    for kind in [ProofKind::Reborn, ProofKind::LeaseExpired] {
+        let mut rig = abandoned(kind);
+        rig.run_for(FALL_MAX);
+        assert_eq!(rig.core.cases().count(), 0, "{kind:?}");
+        assert_eq!(looks(&mut rig, false), Some(PowerAct::Read), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_machine_that_others_know_to_be_released_is_left_alone() {
+    let mut rig = abandoned(ProofKind::PowerOff);
+    rig.await_order(PowerAct::Read);
+    let pardon = Pardon { target: node(TARGET), boot: rig.life(TARGET) };
+    rig.says(fencer(3), Body::Pardon(pardon));
+    assert_eq!(rig.core.cases().count(), 0);
+    rig.run_for(ms(30_000));
+    assert_eq!(rig.core.cases().count(), 0);
+}
+
+#[test]
+fn one_raiser_is_enough_the_one_ranked_first() {
+    let mut rig = abandoned(ProofKind::PowerOff);
+    rig.await_order(PowerAct::Read);
+    assert!(rig.asks(3, TARGET, Why::Silence, false).is_some());
+    assert_eq!(rig.core.cases().count(), 1, "voter 3 ranks behind this one");
+}
+
+#[test]
+fn whoever_asks_about_a_released_life_is_told_that_nobody_is_at_work_on_it() {
+    let mut rig = Rig::new();
+    let boot = rig.life(TARGET);
+    rig.tells_fenced(2, TARGET, ProofKind::PowerOff);
+    rig.reborn(TARGET);
+    rig.run_for(ms(200));
+    assert_eq!(rig.renews(TARGET), Ok(()));
+    rig.forget();
+    let condemn = Condemn { target: node(TARGET), boot, why: Why::Silence, bind: true };
+    rig.says(fencer(3), Body::Condemn(condemn));
+    assert_eq!(rig.sent_kinds(Kind::DECLINED), 1);
+    assert_eq!(rig.sent_kinds(Kind::PARDON), 1);
+}
+
+#[test]
+fn a_machine_is_not_raised_where_power_is_not_to_be_given_back() {
+    let mut rig = Rig::with(FencerConfig { power_on: false, ..config() });
+    rig.silence(agent(TARGET));
+    rig.tells_fenced(2, TARGET, ProofKind::PowerOff);
+    rig.run_for(ms(30_000));
+    assert!(rig.orders.is_empty());
+}
+
+#[test]
+fn a_machine_that_fell_by_a_shooter_before_the_one_that_proved_it_over_is_raised_too() {
+    let mut rig = Rig::new();
+    rig.silence(agent(TARGET));
+    rig.asks(2, TARGET, Why::Operator, true);
+    rig.silence(fencer(2));
+    rig.run_for(WARRANT);
+    rig.asks(3, TARGET, Why::Operator, true);
+    rig.tells_fenced(3, TARGET, ProofKind::LeaseExpired);
+    rig.votes(Vote::Mute, Vote::Declines(Decline::Over(ProofKind::LeaseExpired)));
+    let pardon = Body::Pardon(Pardon { target: node(TARGET), boot: rig.life(TARGET) });
+    rig.says(fencer(3), pardon);
+    rig.run_for(WARRANT + FALL_MAX + ms(100));
+    rig.says(fencer(3), pardon);
+    assert_eq!(looks(&mut rig, false), Some(PowerAct::Read), "voter 3 spoke for itself alone");
+    assert_eq!(looks(&mut rig, false), Some(PowerAct::On));
 }

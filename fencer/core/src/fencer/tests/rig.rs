@@ -10,7 +10,7 @@ use palisade_protocol::wire::{
 };
 
 use crate::config::{FencerConfig, MemberConfig};
-use crate::durable::{DurableState, Memory};
+use crate::durable::{DurableState, Memory, Sentence, ShotBy};
 use crate::fencer::{CaseView, Effects, FencerCore, Input, MemberView};
 use crate::news::{Alarm, News};
 use crate::power::PowerReport;
@@ -98,6 +98,16 @@ pub(super) fn config() -> FencerConfig {
         fences_at_once_max: 1,
         digest: DIGEST,
     }
+}
+
+/// What a voter finds on its disk that has condemned the first life of `target`, which ended so.
+pub(super) fn recalled(target: u8, closed: Option<ProofKind>) -> Memory {
+    let (target, boot) = (node(target), first_life(target));
+    let mut state = DurableState::default();
+    let shot_by = ShotBy::Many;
+    let sentence = Sentence { target, boot, closed, released: false, shot_by };
+    state.sentences.push(sentence).expect("room");
+    Memory::Recalled(state)
 }
 
 /// A renewal of a node whose watchdog can be relied on.
