@@ -209,7 +209,10 @@ impl Run {
 
     fn is_all_well(&self) -> bool {
         let world = &self.world;
-        world.shape().member_nodes().all(|node| world.is_serving(node) && world.is_armed(node))
+        world
+            .shape()
+            .member_nodes()
+            .all(|node| world.is_served_by_all(node) && world.is_armed(node))
             && world.shape().voter_nodes().all(|node| world.is_voting(node))
             && world.is_calm()
             && world.owner().is_some_and(|owner| world.is_serving(owner))
@@ -220,7 +223,8 @@ impl Run {
         let named = |nodes: Vec<NodeId>| {
             nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
         };
-        let idle = world.shape().member_nodes().filter(|node| !world.is_serving(*node)).collect();
+        let idle =
+            world.shape().member_nodes().filter(|node| !world.is_served_by_all(*node)).collect();
         let mute = world.shape().voter_nodes().filter(|node| !world.is_voting(*node)).collect();
         format!(
             "not served: [{}], not voting: [{}], calm: {}, owner: {:?}",

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use palisade_fencer_core::DurableState;
 use palisade_fencer_core::durable::DURABLE_MAX;
+use palisade_fencer_core::{DurableState, Memory};
 use palisade_protocol::ids::{BootId, NodeId};
 use palisade_protocol::time::Duration;
 
@@ -14,6 +14,8 @@ const FSYNC: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(super) struct Disk {
     kept: Option<Vec<u8>>,
+    /// Whether there has never been anything on it.
+    blank: bool,
     writing: VecDeque<(u32, Vec<u8>)>,
     /// Whether it refuses to write.
     pub(super) fails: bool,
@@ -28,6 +30,7 @@ impl Disk {
     pub(super) fn new(known_empty: bool) -> Self {
         Self {
             kept: known_empty.then(Vec::new),
+            blank: true,
             writing: VecDeque::new(),
             fails: false,
             tears: false,
@@ -36,14 +39,16 @@ impl Disk {
         }
     }
 
-    /// What it remembers; none if that was lost.
-    pub(super) fn recall(&self) -> Option<DurableState> {
-        DurableState::decode(self.kept.as_ref()?)
+    /// What it remembers.
+    pub(super) fn recall(&self) -> Memory {
+        let state = self.kept.as_ref().and_then(|kept| DurableState::decode(kept));
+        let none = if self.blank { Memory::Blank } else { Memory::Lost };
+        state.map_or(none, Memory::Recalled)
     }
 
     /// Everything on it is lost.
     pub(super) fn forget(&mut self) {
-        self.kept = None;
+        (self.kept, self.blank) = (None, false);
     }
 
     /// Nothing is wrong with it any longer.
@@ -68,14 +73,14 @@ impl Disk {
         }
         let state = DurableState::decode(&bytes).unwrap_or_default();
         self.condemned.extend(state.sentences.iter().map(|s| (s.target, s.boot)));
-        self.kept = Some(bytes);
+        (self.kept, self.blank) = (Some(bytes), false);
         Some((version, true))
     }
 
     /// Power or process is gone: what was being written is lost, and the file perhaps damaged.
     pub(super) fn crash(&mut self) {
         if self.tears && !self.writing.is_empty() {
-            self.kept = None;
+            self.forget();
         }
         self.writing.clear();
     }

@@ -7,7 +7,7 @@ use palisade_agent_core::health::{Answer, CheckConfig};
 use palisade_agent_core::pet::PetPermit;
 use palisade_agent_core::{AgentConfig, AgentCore, DogConfig};
 use palisade_fencer_core::{
-    Effects as FencerEffects, FencerConfig, FencerCore, Input as FencerInput, MemberConfig, Memory,
+    Effects as FencerEffects, FencerConfig, FencerCore, Input as FencerInput, MemberConfig,
 };
 use palisade_protocol::ids::{BootId, NodeId, Peer, Start, VOTERS_MAX};
 use palisade_protocol::postbox::Postbox;
@@ -356,7 +356,7 @@ impl Machine {
     }
 
     pub(super) fn start_fencer(&mut self, now: Instant, timing: Timing, shape: &Shape) {
-        let memory = self.disk.recall().map_or(Memory::Lost, Memory::Recalled);
+        let memory = self.disk.recall();
         let (boot, start) = (self.boot(), self.next_start());
         let fire = shape.fire;
         let member = |node: NodeId| MemberConfig { node, has_power_device: true, fire };

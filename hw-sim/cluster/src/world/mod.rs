@@ -240,6 +240,17 @@ impl World {
         })
     }
 
+    /// Whether a node is served, and would be without any one of its voters.
+    pub fn is_served_by_all(&self, node: NodeId) -> bool {
+        let by_all = |machine: &Machine| {
+            let core = machine.agent.core.as_ref();
+            core.is_some_and(|agent| {
+                agent.voters().all(|voter| voter.granted_at.is_some() && voter.withheld.is_none())
+            })
+        };
+        self.is_serving(node) && self.looks(node, by_all)
+    }
+
     /// Whether the fencer of a node runs and is past its hold.
     pub fn is_voting(&self, node: NodeId) -> bool {
         self.looks(node, |machine| {
