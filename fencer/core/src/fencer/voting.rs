@@ -260,7 +260,7 @@ impl Member {
         let hold = self.hold.filter(|hold| hold.shooter == frame.src.node && !hold.is_newer(frame));
         match hold {
             Some(hold) if hold.asked.is_some_and(|asked| asked.start != frame.start) => {
-                self.orphan()
+                self.orphan();
             }
             Some(_) => self.hold = None,
             None => {}
