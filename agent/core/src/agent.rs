@@ -222,7 +222,8 @@ impl AgentCore {
     /// Whether the watchdog may be petted `now`: `p + W + σ ≤ t_s + P(1−2ρ)`, and the service is
     /// not known to have failed.
     ///
-    /// To be asked right before each pet, and before arming, which pets.
+    /// To be asked right before each pet, and before arming, which pets: a watchdog that sleeps is
+    /// not woken on a lease that a majority does not renew at this moment.
     ///
     /// # Errors
     /// The [`Refusal`], with its evidence.
@@ -237,6 +238,9 @@ impl AgentCore {
             return Err(Refusal::Unhealthy { verdict });
         }
         let Some(granted_at) = self.voters.lease_from() else { return Err(self.no_quorum(now)) };
+        if !self.armed && !self.is_renewed(now) {
+            return Err(self.no_quorum(now));
+        }
         let promise_ends = granted_at + self.config.timing.lease();
         let used_up = now + self.config.dog.fire + self.config.timing.raw().stall;
         if used_up > promise_ends {
@@ -481,7 +485,7 @@ impl AgentCore {
 
     fn tell_quorum(&mut self, now: Instant, effects: &mut Effects) {
         let granted = self.voters.granted_within(now, self.fresh());
-        let quorate = granted >= self.voters.needed();
+        let quorate = self.is_renewed(now);
         if quorate == self.quorate {
             return;
         }
@@ -493,8 +497,13 @@ impl AgentCore {
         });
     }
 
+    /// Whether a majority has granted a renewal of this moment.
+    fn is_renewed(&self, now: Instant) -> bool {
+        self.voters.granted_within(now, self.fresh()) >= self.voters.needed()
+    }
+
     fn no_quorum(&self, now: Instant) -> Refusal {
-        let granted = self.voters.granted_within(now, self.config.timing.lease());
+        let granted = self.voters.granted_within(now, self.fresh());
         Refusal::NoQuorum { granted: small(granted), needed: small(self.voters.needed()) }
     }
 

@@ -38,9 +38,10 @@ impl PetPermit {
 /// Why a pet is refused: a value that the agent lives with, not an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// No majority has granted anything to this start of the agent.
+    /// No majority has granted anything to this start of the agent, or, if its watchdog sleeps, none
+    /// renews its lease at this moment.
     NoQuorum {
-        /// Voters that granted something within the lease.
+        /// Voters that granted something lately.
         granted: u8,
         /// Voters that make a majority.
         needed: u8,

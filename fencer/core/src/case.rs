@@ -170,6 +170,11 @@ impl Case {
         worked || untouched || kind == Some(ProofKind::Reborn)
     }
 
+    /// Whether its machine is to be cut off, and no Off has left yet.
+    pub(crate) fn awaits_its_off(&self) -> bool {
+        self.proven.is_none() && self.power.is_some_and(|power| !power.has_begun())
+    }
+
     /// Whether the life is proven over and its power needs nothing more.
     pub(crate) fn is_settled(&self) -> bool {
         self.proven.is_some() && self.power.is_none_or(|power| power.is_done())

@@ -309,7 +309,7 @@ impl FencerCore {
         looping || crowded
     }
 
-    fn tell_brake(
+    pub(super) fn tell_brake(
         &mut self,
         (target, boot): (NodeId, BootId),
         alarm: Alarm,

@@ -1,9 +1,12 @@
 //! Power: which orders a case gives, and the warrant for each.
 
+use palisade_protocol::ids::NodeId;
+use palisade_protocol::quorum::majority;
 use palisade_protocol::time::Instant;
 
 use super::{Effects, FencerCore};
 use crate::case::Case;
+use crate::member::Member;
 use crate::news::{Alarm, News};
 use crate::power::{PowerReport, Shown};
 use crate::warrant::{FenceWarrant, OrderId, PowerAct, Void};
@@ -66,10 +69,15 @@ impl FencerCore {
     }
 
     pub(super) fn drive_power(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
+        let costly = self.would_cost_the_majority(now, case);
         let (may_rise, waits) = (self.is_noted(case), self.waits_for_its_promises(case));
+        if costly {
+            let alarm = Alarm::TooMany { target: case.target };
+            self.tell_brake((case.target, case.boot), alarm, effects);
+        }
         let on_rest = self.config.timing.raw().on_rest;
         let Some(power) = &mut case.power else { return };
-        if waits {
+        if waits || costly {
             return power.waits(now);
         }
         if !self.config.power_on && power.is_resting() {
@@ -90,8 +98,17 @@ impl FencerCore {
     /// more, and its machine, which nobody needs to fear, is left alone.
     fn waits_for_its_promises(&self, case: &Case) -> bool {
         let left = self.member(case.target).is_some_and(|member| member.has_left(case.boot));
-        let begun = case.power.is_none_or(|power| power.has_begun());
-        left && !begun && case.proven.is_none()
+        left && case.awaits_its_off()
+    }
+
+    /// Whether no majority of voters would be left if the power of this machine were cut: then nobody
+    /// could give it back, to this one or another that is being fenced.
+    fn would_cost_the_majority(&self, now: Instant, case: &Case) -> bool {
+        let stays = |voter: &NodeId| {
+            *voter != case.target && !self.member(*voter).is_some_and(Member::is_condemned)
+        };
+        let left = self.heard_voters(now).iter().filter(stays).count();
+        case.awaits_its_off() && left < majority(self.config.voters.len())
     }
 
     fn shown(&mut self, now: Instant, case: &mut Case, shown: Shown, effects: &mut Effects) {

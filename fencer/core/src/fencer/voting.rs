@@ -7,6 +7,7 @@ use palisade_protocol::wire::{
 };
 
 use super::{Effects, FencerCore, Pending};
+use crate::case::{Case, Stage};
 use crate::durable::ShotBy;
 use crate::member::{Hold, Member};
 use crate::news::{Alarm, News};
@@ -23,7 +24,10 @@ impl FencerCore {
         self.attended(now, asker, &condemn);
         match self.opine(now, asker, &condemn) {
             Err(why) => self.decline(now, frame, &condemn, why, effects),
-            Ok(()) if condemn.bind => self.bind_and_answer(now, frame, &condemn, effects),
+            Ok(()) if condemn.bind => {
+                self.give_way(now, asker, &condemn, effects);
+                self.bind_and_answer(now, frame, &condemn, effects);
+            }
             Ok(()) => {
                 let body = Body::Agreed(self.agreement(now, (condemn.target, condemn.boot), false));
                 self.post(now, frame.src, Some(frame.as_echo()), body, effects);
@@ -78,7 +82,7 @@ impl FencerCore {
         if self.member(asker).is_some_and(Member::is_condemned) {
             return Err(Decline::AskerCondemned);
         }
-        let shooter = member.shooter(now);
+        let shooter = member.shooter(now).filter(|_| !self.gives_way(asker, condemn));
         if shooter.is_some_and(|shooter| shooter != asker) {
             return Err(Decline::OtherShooter);
         }
@@ -191,7 +195,8 @@ impl FencerCore {
     ) -> Result<(), Decline> {
         let span = self.config.timing.raw().suspect_after;
         let heard = member.heard_within(now, span);
-        let later = heard && member.peer.boot() != Some(condemn.boot);
+        let left = member.peer.boot().is_some_and(|known| member.has_left(known));
+        let later = (heard || left) && member.peer.boot() != Some(condemn.boot);
         if later || member.has_outlived(condemn.boot) {
             return Err(Decline::UnknownLife);
         }
@@ -203,6 +208,24 @@ impl FencerCore {
             return Err(Decline::StillHeard);
         }
         Ok(())
+    }
+
+    /// Two shooters that asked at one moment would hold each other off for ever: the one ranked behind
+    /// gives way, unless a majority was ever bound to it.
+    fn gives_way(&self, asker: NodeId, condemn: &Condemn) -> bool {
+        let Condemn { target, boot, .. } = *condemn;
+        let unbound = |case: &Case| case.is(target, boot) && case.stage == Stage::Binding;
+        asker < self.config.me && self.cases.iter().any(unbound)
+    }
+
+    /// This voter's own case is at an end before anything was done for it, and whoever was bound to it
+    /// is free.
+    fn give_way(&mut self, now: Instant, asker: NodeId, condemn: &Condemn, effects: &mut Effects) {
+        if self.gives_way(asker, condemn) {
+            let life = (condemn.target, condemn.boot);
+            self.cases.retain(|case| !case.is(life.0, life.1));
+            self.release(now, life, effects);
+        }
     }
 
     fn promise_over(&self, now: Instant, member: &Member) -> bool {

@@ -76,6 +76,7 @@ impl World {
             self.tell_agent(node, AgentInput::Disarmed);
         }
         if let Some(answer) = self.machine(node).service.filter(|_| effects.probe) {
+            self.machine(node).told_of_service(answer);
             let report = ProbeReport { asked_at: local, answer };
             self.tell_agent(node, AgentInput::Probe(report));
         }
@@ -119,11 +120,13 @@ impl World {
         machine.pets = machine.pets.wrapping_add(1);
         machine.bites_at = now + machine.fire;
         machine.armed = true;
+        let (_, failed) = machine.service_known;
         let done_at = machine.local(now);
         machine.pet_due = done_at + machine.fire / PETS_PER_TIMEOUT;
         let told = std::mem::replace(&mut machine.armed_told, true);
         let (at, pet) = (machine.bites_at, machine.pets);
         self.at(at, Happening::DogBites { node, pet });
+        self.judge.petted(now, node, failed);
         self.tell_agent(
             node,
             if told {

@@ -228,6 +228,14 @@ impl Judge {
         }
     }
 
+    /// S2: nor is it kept alive once its agent knows that its service has failed.
+    pub(super) fn petted(&mut self, at: Instant, node: NodeId, failed: bool) {
+        self.checks.s2 += 1;
+        if failed {
+            self.broken("S2", at, format!("{node} is petted, and its service is known to have failed"));
+        }
+    }
+
     /// S3, S4: a majority has the condemnation on its disks, and the command meets no other life.
     pub(super) fn commanded(
         &mut self,

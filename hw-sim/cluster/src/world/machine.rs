@@ -185,6 +185,8 @@ pub(super) struct Machine {
     pub(super) stall: Option<Duration>,
     pub(super) permit: Option<PetPermit>,
     pub(super) service: Option<Answer>,
+    /// What its agent knows of the service: that it was up, and that it has failed since.
+    pub(super) service_known: (bool, bool),
     /// Whether the service writes here, in this life.
     pub(super) active: bool,
     /// When the promise of each voter to the running life ends, in the world's time.
@@ -195,6 +197,8 @@ pub(super) struct Machine {
     sessions: BTreeMap<(NodeId, u32), Session>,
     lives: u32,
     starts: u32,
+    /// How many starts there had been when the running life began.
+    starts_before: u32,
 }
 
 impl Machine {
@@ -233,6 +237,7 @@ impl Machine {
             stall: None,
             permit: None,
             service: None,
+            service_known: (false, false),
             active: false,
             promises: [Instant::BOOT; VOTERS_MAX],
             proofs: Vec::new(),
@@ -240,6 +245,7 @@ impl Machine {
             sessions: BTreeMap::new(),
             lives: 0,
             starts: 0,
+            starts_before: 0,
         }
     }
 
@@ -281,6 +287,7 @@ impl Machine {
 
     pub(super) fn stop_agent(&mut self) -> Vec<u32> {
         self.armed_told = false;
+        self.service_known = (false, false);
         self.pet_due = Instant::BOOT;
         self.stall = None;
         self.permit = None;
@@ -292,6 +299,20 @@ impl Machine {
         self.proofs.clear();
         self.disk.crash();
         self.fencer.stop()
+    }
+
+    /// Its agent is told what the service answered.
+    pub(super) const fn told_of_service(&mut self, answer: Answer) {
+        let (up, failed) = self.service_known;
+        self.service_known = match answer {
+            Answer::Running => (true, failed),
+            Answer::Failed(_) => (up, up),
+            Answer::Maintenance
+            | Answer::FirstRun
+            | Answer::Starting
+            | Answer::Stopping
+            | Answer::Silent => (up, failed),
+        };
     }
 
     /// Power comes; the number of this power-on.
@@ -306,7 +327,13 @@ impl Machine {
         self.lives += 1;
         self.booted = true;
         self.promises = [Instant::BOOT; VOTERS_MAX];
+        self.starts_before = self.starts;
         self.clock = clock;
+    }
+
+    /// Whether the process started as `start` belongs to the running life.
+    pub(super) fn lives_since(&self, start: Start) -> bool {
+        start.get() & STARTS > self.starts_before
     }
 
     /// The session with the BMC of `target` for `case`, opened now if there is none.
@@ -402,9 +429,12 @@ impl Machine {
 
     fn next_start(&mut self) -> Start {
         self.starts += 1;
-        Start::new(u32::from(self.id.get()) << 24 | self.starts)
+        Start::new(u32::from(self.id.get()) << STARTS.count_ones() | self.starts & STARTS)
     }
 }
+
+/// The bits of a start's number that count the starts of its machine.
+const STARTS: u32 = 0x00ff_ffff;
 
 /// A check that is asked three times within two suspicions.
 fn check(suspicion: Duration, armed: bool) -> CheckConfig {

@@ -50,7 +50,7 @@ impl World {
     pub(super) fn post_all(&mut self, from: Peer, posts: &[Post]) {
         for post in posts {
             if let Body::Grant(_) = post.body {
-                self.promised(from.node, post.dst.node);
+                self.promised(from.node, post);
             }
             for link in self.shape.link_ids() {
                 if let Some(passage) = self.network.carries(from.node, post.dst.node, link) {
@@ -173,9 +173,14 @@ impl World {
         }
     }
 
-    /// A voter promises: until when, in the world's time.
-    fn promised(&mut self, voter: NodeId, member: NodeId) {
+    /// A voter promises: until when, in the world's time. What answers an earlier life promises the
+    /// running one nothing.
+    fn promised(&mut self, voter: NodeId, grant: &Post) {
         let (now, promise) = (self.now, self.timing.raw().promise);
+        let member = grant.dst.node;
+        if !grant.echo.is_some_and(|echo| self.machine(member).lives_since(echo.start)) {
+            return;
+        }
         let clock = self.machine(voter).clock;
         let ends = clock.world(clock.local(now) + promise);
         let place = usize::from(voter.get()) - 1;

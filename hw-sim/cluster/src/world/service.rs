@@ -36,6 +36,7 @@ impl World {
     pub fn set_service(&mut self, node: NodeId, answer: Option<Answer>) {
         let was = std::mem::replace(&mut self.machine(node).service, answer);
         if was.is_some() != answer.is_some() {
+            self.machine(node).service_known = (false, false);
             let armed = answer.is_some();
             let input = if armed { AgentInput::ArmCheck } else { AgentInput::DisarmCheck };
             self.tell_agent(node, input);

@@ -73,6 +73,7 @@ fn losing_one_voter_of_three_is_no_loss_of_quorum() {
 fn a_healthy_node_at_the_end_of_its_patience_may_still_pet() {
     let mut rig = Rig::new();
     let sent_at = rig.lease();
+    rig.arm();
     rig.now = sent_at + ms(305);
     rig.input(Input::Tick);
     assert!(rig.agent.pet_decision(rig.now + ms(200)).is_ok(), "the margin is left");

@@ -36,6 +36,7 @@ fn each_term_moves_the_last_legal_pet_by_exactly_its_share() {
     for (term, change, moved) in cases {
         let mut rig = timed(change);
         let sent_at = rig.lease();
+        rig.arm();
         let last = Instant::from_nanos(
             (sent_at + LEGAL_FOR).as_nanos().checked_add_signed(moved).expect("in range"),
         );
@@ -63,8 +64,25 @@ fn the_promise_counts_from_the_sending_of_the_renewal_not_from_its_grant() {
     rig.later(ms(40));
     rig.grant(&[1, 2, 3], &posts);
     assert_eq!(rig.agent.lease_from(), Some(sent_at));
+    rig.arm();
     assert!(rig.agent.pet_decision(sent_at + LEGAL_FOR).is_ok());
     assert!(rig.agent.pet_decision(sent_at + LEGAL_FOR + ns(1)).is_err());
+}
+
+/// Otherwise two nodes that boot by turns, each granted by the other just before its watchdog bites,
+/// reset each other for ever.
+#[test]
+fn a_sleeping_watchdog_is_not_woken_on_a_lease_that_no_majority_renews_at_this_moment() {
+    let mut rig = Rig::new();
+    let sent_at = rig.lease();
+    let patience = ms(305);
+    assert!(rig.agent.pet_decision(sent_at + patience).is_ok(), "at the edge");
+    assert_eq!(
+        rig.agent.pet_decision(sent_at + patience + ns(1)),
+        Err(Refusal::NoQuorum { granted: 0, needed: 2 })
+    );
+    rig.arm();
+    assert!(rig.agent.pet_decision(sent_at + patience + ns(1)).is_ok(), "one that runs is petted");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use palisade_protocol::ids::NodeId;
 use palisade_protocol::wire::ProofKind;
 
-use super::rig::{AGREES, Rig, TARGET, agent, config, ms, node};
+use super::rig::{AGREES, Rig, TARGET, Vote, agent, config, fencer, ms, node};
 use crate::config::FencerConfig;
 use crate::fencer::Input;
 use crate::news::{Alarm, News, Refused};
@@ -35,6 +35,23 @@ fn a_node_fenced_three_times_within_the_hour_is_left_alone_and_told_once() {
     assert_eq!(rig.alarms(Alarm::FenceLoop { target: node(TARGET) }), 1);
     assert_eq!(rig.core.cases().count(), 0);
     assert!(rig.orders.is_empty());
+}
+
+/// Voter 2 is gone, and the machine of voter 3 is ordered off with the vote of voter 3.
+#[test]
+fn a_voter_without_which_there_is_no_majority_is_not_cut_off_before_another_is_back() {
+    let mut rig = Rig::new();
+    rig.votes(Vote::Mute, AGREES);
+    rig.silence(fencer(2));
+    rig.run_for(ms(400));
+    rig.input(Input::Order { target: node(3) });
+    rig.run_for(ms(2_000));
+    assert_eq!(pursued(&rig), [node(3)], "bound, so that its lease may expire");
+    assert!(rig.orders.is_empty(), "who would give the power back?");
+    assert_eq!(rig.alarms(Alarm::TooMany { target: node(3) }), 1);
+    rig.peer(fencer(2)).speaks = true;
+    rig.run_for(ms(300));
+    assert_eq!(rig.orders.len(), 1);
 }
 
 #[test]

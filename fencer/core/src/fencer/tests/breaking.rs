@@ -87,6 +87,44 @@ fn a_node_that_left_is_condemned_for_silence_by_nobody_who_knows() {
     assert!(has_agreed(rig.asks(2, TARGET, Why::Operator, true)), "an order is an order");
 }
 
+/// A voter that was restarted knows the last life alone, and that one is silent because it left.
+#[test]
+fn where_the_life_known_has_left_nobody_agrees_to_end_an_earlier_one() {
+    for why in [Why::Silence, Why::Operator] {
+        let mut rig = has_left();
+        rig.run_for(ms(2_000));
+        let condemn = Condemn { target: node(TARGET), boot: BootId(0xdead), why, bind: true };
+        let answer = rig.says(fencer(2), Body::Condemn(condemn)).pop();
+        assert_eq!(declined(answer), Some(Decline::UnknownLife), "the command would hit the last");
+    }
+}
+
+#[test]
+fn of_two_shooters_that_hold_each_other_off_the_one_ranked_behind_gives_way() {
+    for (me, others, gives_way) in [(3, [1, 2], true), (1, [2, 3], false)] {
+        let mut rig = Rig::with(FencerConfig { me: node(me), ..config() });
+        for other in others {
+            rig.peer(fencer(other)).vote = Vote::Retreats(Decline::OtherShooter);
+        }
+        rig.silence(agent(TARGET));
+        rig.run_for(ms(1_000));
+        assert_eq!(rig.core.cases().next().map(|case| case.bound), Some(1), "bound to itself");
+        assert_eq!(has_agreed(rig.asks(2, TARGET, Why::Silence, true)), gives_way);
+        assert_eq!(rig.core.cases().count(), usize::from(!gives_way));
+        assert_eq!(rig.sent_kinds(Kind::PARDON) > 0, gives_way, "the others are free, too");
+    }
+}
+
+#[test]
+fn a_shooter_that_a_majority_was_bound_to_gives_way_to_nobody() {
+    let mut rig = Rig::with(FencerConfig { me: node(3), ..config() });
+    rig.peer(fencer(1)).vote = AGREES;
+    rig.silence(agent(TARGET));
+    rig.await_order(PowerAct::Off);
+    let answer = rig.asks(2, TARGET, Why::Silence, true);
+    assert_eq!(declined(answer), Some(Decline::OtherShooter));
+}
+
 #[test]
 fn a_voter_that_missed_a_leaving_believes_a_majority_and_not_one() {
     for (three, open) in [(KNOWS_BETTER, 0), (HEARS, 1)] {
