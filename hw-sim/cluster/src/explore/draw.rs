@@ -6,7 +6,8 @@ use super::options::Options;
 use super::profile::Profile;
 use crate::world::{Chance, Shape};
 
-/// What the world of `seed` is made of; what the first edition did not draw comes from `aside`.
+/// What the world of `seed` is made of; its timing and its links come
+/// from `aside`.
 pub(super) fn shape(
     seed: u64,
     options: Options,
@@ -17,9 +18,7 @@ pub(super) fn shape(
     let voters = chance.pick(&[3, 3, 3, 5]).unwrap_or(3);
     let members = options.nodes.unwrap_or(members);
     let mut shape = Shape::plain(members, options.voters.unwrap_or(voters), seed);
-    if !options.first_edition {
-        draw_aside(&mut shape, profile, aside);
-    }
+    draw_aside(&mut shape, profile, aside);
     shape.drift_ppm = chance.pick(&[0, 500, 500]).unwrap_or(0);
     shape.has_service = true;
     shape.disks_known = chance.below(4) > 0;

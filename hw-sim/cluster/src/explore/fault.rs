@@ -139,10 +139,6 @@ pub const FAULTS: [Fault; 39] = [
     Fault::Upgrade,
 ];
 
-/// How many of them there were when the first seeds were kept: a run of the first edition draws
-/// among these alone.
-pub(super) const FIRST_EDITION: usize = 36;
-
 impl Fault {
     /// The kind of this name, in capitals or not.
     ///

@@ -9,15 +9,14 @@ use crate::world::{Chance, Fact, Shape, World};
 /// Beats within a suspicion from which on a lossy link is told as often as not to be fine.
 const BEATS_MANY: u128 = 5;
 
+/// Families of gentle faults.
+const KINDS: u64 = 8;
+
 /// Does one family of gentle faults to `world`; which, in words, and who was fenced or bitten.
-pub(super) fn strike(
-    world: &mut World,
-    chance: &mut Chance,
-    kinds: u64,
-) -> (String, Option<String>) {
+pub(super) fn strike(world: &mut World, chance: &mut Chance) -> (String, Option<String>) {
     let seen = world.facts().len();
     let nodes: Vec<_> = world.shape().nodes().collect();
-    let what = begin(world, chance, (&nodes, kinds));
+    let what = begin(world, chance, &nodes);
     world.struck(what.clone());
     world.run_for(Spans::of(world.shape()).gentle());
     let fresh = world.facts().get(seen..).unwrap_or_default();
@@ -25,8 +24,8 @@ pub(super) fn strike(
     (what, hurt.map(|fact| format!("nobody may be fenced, and {fact}")))
 }
 
-fn begin(world: &mut World, chance: &mut Chance, (nodes, kinds): (&[NodeId], u64)) -> String {
-    match chance.below(kinds) {
+fn begin(world: &mut World, chance: &mut Chance, nodes: &[NodeId]) -> String {
+    match chance.below(KINDS) {
         0 if world.shape().links > 1 => one_link(world, chance, nodes),
         0 | 1 => loss(world, chance),
         2 => voter(world, chance),

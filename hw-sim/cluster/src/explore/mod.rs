@@ -103,9 +103,6 @@ struct Asked {
     /// Faults of these kinds alone, as the summary names them, with commas between
     #[arg(long, value_name = "KIND,KIND", value_parser = Kinds::parse)]
     only: Option<Kinds>,
-    /// The worlds that the first seeds that were kept are from: lan-fast, two links, fewer faults
-    #[arg(long)]
-    first_edition: bool,
 }
 
 /// Explores; 0 if every promise held, 1 if one did not, 2 if there is no such mutant.
@@ -247,7 +244,6 @@ impl Asked {
             voters: self.voters,
             profile: self.profile,
             only: self.only.unwrap_or_default(),
-            first_edition: self.first_edition,
         }
     }
 }

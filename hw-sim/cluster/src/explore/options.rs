@@ -1,11 +1,8 @@
 //! What is asked of a run besides its seed. Equal seeds and equal options tell equal stories.
 
-use super::fault::{FAULTS, FIRST_EDITION, Fault};
+use super::fault::{FAULTS, Fault};
 use super::profile::Profile;
 use crate::world::Chance;
-
-/// Families of gentle faults, in the first edition and in this one.
-const GENTLE: [u64; 2] = [7, 8];
 
 /// What is asked of a run.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,9 +15,6 @@ pub struct Options {
     pub profile: Option<Profile>,
     /// The kinds of faults to draw from; all if empty.
     pub only: Kinds,
-    /// Whether the run draws what it did when the first seeds were kept: `lan-fast` with a watchdog
-    /// of one second, two links, 36 kinds of faults.
-    pub first_edition: bool,
 }
 
 /// A set of kinds of faults.
@@ -56,33 +50,19 @@ impl Kinds {
 }
 
 impl Options {
-    /// The worlds of the seeds that were kept first.
-    pub fn first_edition() -> Self {
-        Self { first_edition: true, ..Self::default() }
-    }
-
     pub(super) const fn has_only(&self) -> bool {
         !self.only.is_empty()
     }
 
     /// The kinds that a run draws from.
     pub(super) fn faults(&self) -> Vec<Fault> {
-        match (self.only.is_empty(), self.first_edition) {
-            (false, _) => self.only.named().collect(),
-            (true, true) => FAULTS.into_iter().take(FIRST_EDITION).collect(),
-            (true, false) => FAULTS.to_vec(),
-        }
-    }
-
-    pub(super) const fn gentle_kinds(&self) -> u64 {
-        let [first, now] = GENTLE;
-        if self.first_edition { first } else { now }
+        if self.has_only() { self.only.named().collect() } else { FAULTS.to_vec() }
     }
 
     /// The timing of a run.
     pub(super) fn profile(&self, aside: &mut Chance) -> Profile {
         let drawn = Profile::draw(aside);
-        if self.first_edition { Profile::LanFast } else { self.profile.unwrap_or(drawn) }
+        self.profile.unwrap_or(drawn)
     }
 
     /// These options as arguments, each with a blank before it.
@@ -94,7 +74,6 @@ impl Options {
             size("voters", self.voters),
             self.profile.map(|profile| format!(" --profile {}", profile.name())),
             (!only.is_empty()).then(|| format!(" --only {}", only.join(","))),
-            self.first_edition.then(|| " --first-edition".to_owned()),
         ]
         .into_iter()
         .flatten()

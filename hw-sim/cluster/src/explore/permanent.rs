@@ -114,7 +114,7 @@ impl Run {
     fn watch(&mut self, breach: &Breach) -> Last {
         let target = breach.target;
         self.world.struck(breach.what.to_owned());
-        if !self.options.first_edition && breach.what != CUT_OFF {
+        if breach.what != CUT_OFF {
             self.world.break_for_good(target);
         }
         let look = self.spans.look_every() * 4;
@@ -129,7 +129,7 @@ impl Run {
 
     /// Whether this run is one of those that are watched to the end of all that may follow.
     fn is_long(&self) -> bool {
-        !self.options.first_edition && self.aside.clone().below(LONG_LOOK) == 0
+        self.aside.clone().below(LONG_LOOK) == 0
     }
 
     fn counted(&self, breach: &Breach, proven_at: Option<Instant>) -> Last {

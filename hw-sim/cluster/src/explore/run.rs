@@ -117,8 +117,7 @@ impl Run {
     fn tell(&mut self) {
         self.all_well_within(self.spans.cold_start_max(), "after a cold start");
         if self.chance.below(6) == 0 && !self.options.has_only() {
-            let kinds = self.options.gentle_kinds();
-            let (_, hurt) = gentle::strike(&mut self.world, &mut self.chance, kinds);
+            let (_, hurt) = gentle::strike(&mut self.world, &mut self.chance);
             self.count("gentle");
             self.world.judge("S5", hurt);
         } else {

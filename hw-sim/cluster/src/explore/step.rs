@@ -196,6 +196,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use super::*;
+    use crate::explore::profile::Profile;
 
     #[derive(Clone, Default)]
     struct Paper(Arc<Mutex<Vec<u8>>>);
@@ -211,12 +212,16 @@ mod tests {
         }
     }
 
+    fn quick() -> Options {
+        Options { profile: Some(Profile::LanFast), ..Options::default() }
+    }
+
     fn told(from: &str, node: Option<u8>, count: usize) -> String {
         let node = node.and_then(NodeId::new);
         let args = StepArgs { step: true, from: instant(from).unwrap(), node, all: false, count };
         let paper = Paper::default();
         let stepper = Stepper::new(args, false, Box::new(paper.clone()));
-        run_watched(1, Options::first_edition(), Some(Box::new(stepper)));
+        run_watched(1, quick(), Some(Box::new(stepper)));
         String::from_utf8(paper.0.lock().unwrap().clone()).unwrap()
     }
 
@@ -250,8 +255,8 @@ mod tests {
         let node = NodeId::new(9);
         let args = StepArgs { step: true, from: Instant::BOOT, node, all: false, count: 1 };
         let stepper = Stepper::new(args, false, Box::new(std::io::sink()));
-        let (watched, _) = run_watched(5, Options::first_edition(), Some(Box::new(stepper)));
-        let (alone, _) = run_watched(5, Options::first_edition(), None);
+        let (watched, _) = run_watched(5, quick(), Some(Box::new(stepper)));
+        let (alone, _) = run_watched(5, quick(), None);
         assert_eq!(watched.hash, alone.hash);
     }
 

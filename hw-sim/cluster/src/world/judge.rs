@@ -232,7 +232,11 @@ impl Judge {
     pub(super) fn petted(&mut self, at: Instant, node: NodeId, failed: bool) {
         self.checks.s2 += 1;
         if failed {
-            self.broken("S2", at, format!("{node} is petted, and its service is known to have failed"));
+            self.broken(
+                "S2",
+                at,
+                format!("{node} is petted, and its service is known to have failed"),
+            );
         }
     }
 
