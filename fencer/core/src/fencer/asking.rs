@@ -5,7 +5,7 @@ use palisade_protocol::quorum::majority;
 use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::wire::{Agreed, Body, Condemn, Decline, Declined, Frame, Pardon, Why};
 
-use super::{Effects, FencerCore};
+use super::{Effects, FencerCore, Voter};
 use crate::case::{Case, Stage};
 use crate::durable::Sentence;
 use crate::member::{Hold, Member};
@@ -50,7 +50,33 @@ impl FencerCore {
             let Some(member) = self.members.get(place) else { continue };
             let idle = member.shooter(now).is_none();
             let Some(sentence) = member.unclosed().filter(|_| idle).copied() else { continue };
-            self.open_case(now, (sentence.target, sentence.boot, Why::Silence), effects);
+            let life = (sentence.target, sentence.boot);
+            if self.may_shoot(life.0) {
+                self.open_case(now, (life.0, life.1, Why::Silence), effects);
+            } else if self.is_granted_elsewhere(now, life.0) {
+                self.forgive(now, life);
+            }
+        }
+    }
+
+    /// Whether so many others grant leases to `target` that no majority can be bound to end it.
+    fn is_granted_elsewhere(&self, now: Instant, target: NodeId) -> bool {
+        let heard = self.heard_voters(now);
+        let grants = |voter: &&Voter| {
+            heard.has(voter.id) && voter.beat.is_some_and(|beat| beat.granting.has(target))
+        };
+        let granting = self.voters.iter().filter(grants).count();
+        let voters = self.config.voters.len();
+        voters.saturating_sub(granting) < majority(voters)
+    }
+
+    /// A sentence that this voter cannot take up, because it is on its own machine or that machine is
+    /// condemned, and that nobody else does, is taken back. Not while the machine may still fall.
+    fn forgive(&mut self, now: Instant, (target, boot): (NodeId, BootId)) {
+        let member = self.member_mut(Peer::member(target));
+        let forgiven = member.is_some_and(|m| !m.is_kept_out(now) && m.pardon(boot));
+        if forgiven {
+            self.changed();
         }
     }
 

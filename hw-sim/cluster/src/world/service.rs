@@ -61,7 +61,7 @@ impl World {
     }
 
     /// Starts the service on `node` if nobody owns it, if its own former life did, or if the owner
-    /// is proven over to the fencer here; and if the node has a lease.
+    /// is proven over to the fencer here; and if the node has a lease that it is not giving up.
     fn succeed(&mut self, node: NodeId) {
         let machine = self.machine(node);
         if !machine.is_member || machine.active || !self.shape.has_service {
@@ -74,7 +74,8 @@ impl World {
             Some((owner, former)) if owner == node => former != boot,
             Some(owner) => self.machine(node).proofs.contains(&owner),
         };
-        if may && self.is_serving(node) && !self.machine(node).agent.frozen {
+        let stays = self.is_serving(node) && !self.has_left(node);
+        if may && stays && !self.machine(node).agent.frozen {
             self.promote(node);
         }
     }

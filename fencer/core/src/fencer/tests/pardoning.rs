@@ -1,11 +1,13 @@
 //! Suspicions taken back: only as long as no majority can be bound.
 
+use palisade_protocol::ids::NodeMask;
 use palisade_protocol::wire::{Body, Decline, Kind, Pardon, ProofKind, Why, Withheld};
 
-use super::rig::{AGREES, Disk, Rig, TARGET, Vote, agent, fencer, ms, node};
+use super::rig::{AGREES, Disk, Rig, TARGET, Vote, WARRANT, agent, fencer, ms, node};
 use crate::durable::Sentence;
 use crate::fencer::Input;
 use crate::news::News;
+use crate::power::FALL_MAX;
 
 const HEARS: Vote = Vote::Declines(Decline::StillHeard);
 
@@ -42,6 +44,24 @@ fn a_life_whose_end_no_majority_can_be_bound_to_is_pardoned_when_it_speaks() {
     assert!(cleared(&rig) > 0);
     assert!(rig.sent_kinds(Kind::PARDON) >= 2, "whoever was asked is told");
     assert_eq!(rig.core.cases().count(), 0);
+}
+
+/// Voter 2 asked this voter to bind itself against its own machine, and forgot that.
+#[test]
+fn a_sentence_on_ones_own_machine_that_nobody_pursues_is_taken_back_when_the_others_grant() {
+    for (granting, forgiven) in [([true, true], true), ([true, false], false)] {
+        let mut rig = Rig::new();
+        rig.asks(2, 1, Why::Operator, true);
+        assert_eq!(rig.renews(1), Err(Withheld::Condemned));
+        for (voter, grants) in [2, 3].into_iter().zip(granting) {
+            let all = NodeMask::EMPTY.with(node(1));
+            rig.peer(fencer(voter)).beat.granting = if grants { all } else { NodeMask::EMPTY };
+        }
+        rig.run_for(WARRANT + FALL_MAX - ms(100));
+        assert_eq!(rig.renews(1), Err(Withheld::Condemned), "an off may be under way");
+        rig.run_for(ms(300));
+        assert_eq!(rig.renews(1).is_ok(), forgiven);
+    }
 }
 
 #[test]
