@@ -200,7 +200,9 @@ impl FencerCore {
         }
         cases.retain(|case| {
             let finished = self.is_finished(now, case);
-            if finished && (case.knows_its_power() || !self.can_cut(case.target)) {
+            let was_at_work = case.binds_anybody() || case.raises;
+            let knows = case.knows_its_power() || !self.can_cut(case.target);
+            if finished && was_at_work && knows {
                 self.release(now, (case.target, case.boot), effects);
             }
             !finished

@@ -8,7 +8,7 @@ use palisade_protocol::wire::{
 
 use super::{Effects, FencerCore, Pending};
 use crate::case::{Case, Stage};
-use crate::durable::ShotBy;
+use crate::durable::{Sentence, ShotBy};
 use crate::member::{Hold, Member};
 use crate::news::{Alarm, News};
 
@@ -155,22 +155,29 @@ impl FencerCore {
         }
     }
 
-    /// The asker is done with a life: it no longer holds the next one back, and a sentence that no
+    /// The asker is done with a life, which says nothing of others that were at work on it, unless
+    /// this voter has asked who still is: it no longer holds the next one back, and a sentence that no
     /// majority shared is forgotten. Unless it has asked again since.
     ///
     /// Of a life that is over, anybody may know that nobody is at work on its machine; unless this
     /// voter agreed with more than one, because the last of them does not speak for the others.
     pub(super) fn pardoned(&mut self, now: Instant, frame: &Frame, pardon: Pardon) {
         let Pardon { target, boot } = pardon;
+        let asker = frame.src.node;
         let mine = self.cases.iter().any(|case| case.is(target, boot) && !case.raises);
+        let asked = self.cases.iter().any(|case| case.is(target, boot) && case.raises);
         let Some(member) = self.member_mut(Peer::member(target)) else { return };
         let free = member.let_go(frame);
         if mine {
             return;
         }
         let forgotten = free && member.pardon(boot);
-        let many = member.sentence(boot).is_some_and(|s| s.shot_by == ShotBy::Many);
-        let released = !many && member.release(now, boot);
+        let known = |sentence: &Sentence| match sentence.shot_by {
+            ShotBy::One { node, .. } => asked || node == asker,
+            ShotBy::Nobody => asked,
+            ShotBy::Many => false,
+        };
+        let released = member.sentence(boot).is_some_and(known) && member.release(now, boot);
         if forgotten {
             self.pending.retain(|pending| (pending.target, pending.boot) != (target, boot));
         }
