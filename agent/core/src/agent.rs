@@ -165,7 +165,8 @@ pub struct AgentCore {
     phase: Phase,
     armed: bool,
     beat_at: Instant,
-    quorate: bool,
+    /// Since when a majority renews without a break.
+    quorate_since: Option<Instant>,
     /// Since when a majority calls this life condemned.
     condemned_since: Option<Instant>,
     verdict: Verdict,
@@ -189,7 +190,7 @@ impl AgentCore {
             phase: Phase::Serving,
             armed: false,
             beat_at: now,
-            quorate: false,
+            quorate_since: None,
             condemned_since: None,
             verdict,
             slack_min: None,
@@ -223,7 +224,7 @@ impl AgentCore {
     /// not known to have failed.
     ///
     /// To be asked right before each pet, and before arming, which pets: a watchdog that sleeps is
-    /// not woken on a lease that a majority does not renew at this moment.
+    /// not woken on a lease that no majority has been renewing for a while.
     ///
     /// # Errors
     /// The [`Refusal`], with its evidence.
@@ -238,9 +239,7 @@ impl AgentCore {
             return Err(Refusal::Unhealthy { verdict });
         }
         let Some(granted_at) = self.voters.lease_from() else { return Err(self.no_quorum(now)) };
-        if !self.armed && !self.is_renewed(now) {
-            return Err(self.no_quorum(now));
-        }
+        self.may_wake_the_dog(now)?;
         let promise_ends = granted_at + self.config.timing.lease();
         let used_up = now + self.config.dog.fire + self.config.timing.raw().stall;
         if used_up > promise_ends {
@@ -411,7 +410,7 @@ impl AgentCore {
 
     fn beat(&mut self, now: Instant, effects: &mut Effects) {
         let late_by = now.since(self.beat_at);
-        if late_by > self.config.timing.late_max() && self.quorate {
+        if late_by > self.config.timing.late_max() && self.quorate_since.is_some() {
             effects.tell(News::Stalled { late_by });
         }
         self.beat_at = now + self.config.timing.raw().beat;
@@ -486,10 +485,10 @@ impl AgentCore {
     fn tell_quorum(&mut self, now: Instant, effects: &mut Effects) {
         let granted = self.voters.granted_within(now, self.fresh());
         let quorate = self.is_renewed(now);
-        if quorate == self.quorate {
+        if quorate == self.quorate_since.is_some() {
             return;
         }
-        self.quorate = quorate;
+        self.quorate_since = quorate.then_some(now);
         effects.tell(if quorate {
             News::QuorumGained
         } else {
@@ -500,6 +499,19 @@ impl AgentCore {
     /// Whether a majority has granted a renewal of this moment.
     fn is_renewed(&self, now: Instant) -> bool {
         self.voters.granted_within(now, self.fresh()) >= self.voters.needed()
+    }
+
+    /// A watchdog that sleeps is woken when a majority has been renewing for longer than the last
+    /// grant of a voter that has died counts as one of this moment.
+    fn may_wake_the_dog(&self, now: Instant) -> Result<(), Refusal> {
+        if self.armed {
+            return Ok(());
+        }
+        let Some(since) = self.quorate_since.filter(|_| self.is_renewed(now)) else {
+            return Err(self.no_quorum(now));
+        };
+        let (renewed_for, needed) = (now.since(since), self.fresh());
+        (renewed_for > needed).then_some(()).ok_or(Refusal::QuorumYoung { renewed_for, needed })
     }
 
     fn no_quorum(&self, now: Instant) -> Refusal {

@@ -39,12 +39,19 @@ impl PetPermit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// No majority has granted anything to this start of the agent, or, if its watchdog sleeps, none
-    /// renews its lease at this moment.
+    /// does at this moment.
     NoQuorum {
         /// Voters that granted something lately.
         granted: u8,
         /// Voters that make a majority.
         needed: u8,
+    },
+    /// A majority renews, and has not for long enough to wake a watchdog that sleeps.
+    QuorumYoung {
+        /// For how long it has.
+        renewed_for: Duration,
+        /// For how long it must have, and longer.
+        needed: Duration,
     },
     /// The majority's promise would end before a pet of now was used up.
     LeaseOld {
@@ -80,6 +87,12 @@ impl fmt::Display for Refusal {
             Self::NoQuorum { granted, needed } => {
                 write!(out, "no quorum: {granted} of the {needed} voters needed grant a lease")
             }
+            Self::QuorumYoung { renewed_for, needed } => write!(
+                out,
+                "quorum for {} ms: the watchdog is started after {} ms of it",
+                renewed_for.as_millis(),
+                needed.as_millis()
+            ),
             Self::LeaseOld { granted_at, short_by } => write!(
                 out,
                 "quorum lost: the newest lease of a majority was asked for at {granted_at}, {} ms too early for a pet",

@@ -241,12 +241,10 @@ mod tests {
 
     #[test]
     fn a_dog_that_is_not_armed_is_armed_to_be_fired() {
-        let armed = format!("armed timeout_ms={}", TIMEOUT.as_millis());
-        let simulator = Simulator::with(&[&armed, "ok"]);
+        let simulator = Simulator::with(&["armed timeout_ms=1000", "ok"]);
         let mut dog = SimDog::connect(simulator.path.clone(), TIMEOUT).expect("it greets");
         assert_eq!(dog.fire_soonest().expect("it obeys"), FIRE);
-        let arm = format!("arm timeout_ms={}", TIMEOUT.as_millis());
-        assert_eq!(simulator.asked(), [arm.as_str(), "fire ms=100"]);
+        assert_eq!(simulator.asked(), ["arm timeout_ms=1000", "fire ms=100"]);
     }
 
     #[test]

@@ -119,7 +119,9 @@ impl World {
         let machine = self.machine(node);
         machine.pets = machine.pets.wrapping_add(1);
         machine.bites_at = now + machine.fire;
-        machine.armed = true;
+        if !std::mem::replace(&mut machine.armed, true) {
+            machine.armed_at = now;
+        }
         let (_, failed) = machine.service_known;
         let done_at = machine.local(now);
         machine.pet_due = done_at + machine.fire / PETS_PER_TIMEOUT;

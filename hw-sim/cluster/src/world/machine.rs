@@ -176,6 +176,8 @@ pub(super) struct Machine {
     pub(super) agent: Process<AgentCore>,
     pub(super) fencer: Process<FencerCore>,
     pub(super) armed: bool,
+    /// Since when it has been.
+    pub(super) armed_at: Instant,
     /// Whether the running agent knows that the watchdog is armed.
     pub(super) armed_told: bool,
     pub(super) pet_due: Instant,
@@ -230,6 +232,7 @@ impl Machine {
             agent: Process::new(),
             fencer: Process::new(),
             armed: false,
+            armed_at: Instant::BOOT,
             armed_told: false,
             pet_due: Instant::BOOT,
             pets: 0,

@@ -164,18 +164,21 @@ impl World {
         }
     }
 
-    /// S2: a life with an armed, physical watchdog ends before the promises of a majority do.
+    /// S2: a life with an armed, physical watchdog ends before the promises of a majority do. One
+    /// whose watchdog was armed only when they had ended was told to nobody as armed, and ends itself.
     pub(super) fn judge_lease(&mut self, node: NodeId) {
         let (now, voters) = (self.now, usize::from(self.shape.voters));
         let machine = self.machine(node);
         if !machine.armed || machine.class != DogClass::Physical || !machine.booted {
             return;
         }
-        let mut ends = machine.promises;
+        let (mut ends, armed_at) = (machine.promises, machine.armed_at);
         let Some(ends) = ends.get_mut(..voters) else { return };
         ends.sort_unstable();
         let end = ends.get(majority(voters) - 1).copied().unwrap_or(Instant::BOOT);
-        self.judge.leased(now, node, end);
+        if end > armed_at {
+            self.judge.leased(now, node, end);
+        }
     }
 
     fn dies(&mut self, node: NodeId) {

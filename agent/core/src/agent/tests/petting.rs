@@ -59,12 +59,13 @@ fn drift_is_rounded_against_the_agent() {
 #[test]
 fn the_promise_counts_from_the_sending_of_the_renewal_not_from_its_grant() {
     let mut rig = Rig::new();
+    rig.lease();
+    rig.arm();
     let posts = rig.beat();
     let sent_at = rig.now;
     rig.later(ms(40));
     rig.grant(&[1, 2, 3], &posts);
     assert_eq!(rig.agent.lease_from(), Some(sent_at));
-    rig.arm();
     assert!(rig.agent.pet_decision(sent_at + LEGAL_FOR).is_ok());
     assert!(rig.agent.pet_decision(sent_at + LEGAL_FOR + ns(1)).is_err());
 }
@@ -110,7 +111,23 @@ fn no_permit_before_a_majority_has_granted() {
     rig.grant(&[2], &posts);
     assert_eq!(rig.agent.pet_decision(rig.now), refused(1));
     rig.grant(&[3], &posts);
+    let (renewed_for, needed) = (Duration::ZERO, ms(305));
+    let young = Err(Refusal::QuorumYoung { renewed_for, needed });
+    assert_eq!(rig.agent.pet_decision(rig.now), young, "its watchdog sleeps");
+    rig.lease();
     assert!(rig.agent.pet_decision(rig.now).is_ok());
+}
+
+#[test]
+fn the_last_grant_of_a_voter_that_has_died_wakes_no_watchdog() {
+    let mut rig = Rig::new();
+    let posts = rig.beat();
+    rig.grant(&[1, 2], &posts);
+    for _ in 0..20 {
+        assert!(rig.agent.pet_decision(rig.now).is_err());
+        let posts = rig.beat();
+        rig.grant(&[1], &posts);
+    }
 }
 
 #[test]
@@ -159,9 +176,9 @@ fn a_pet_a_nanosecond_past_sigma_ends_the_node_and_no_permit_follows() {
 #[test]
 fn a_node_that_ends_its_life_is_not_talked_out_of_it() {
     let mut rig = Rig::new();
-    let posts = rig.beat();
-    rig.grant(&[1, 2], &posts);
+    rig.lease();
     let permit = rig.permit();
+    let posts = rig.beat();
     rig.later(ms(21));
     let done_at = rig.now;
     rig.input(Input::Petted { permit, done_at });

@@ -172,9 +172,11 @@ impl Rig {
 
     /// A beat that every voter grants at once; when it was sent.
     pub(super) fn lease(&mut self) -> Instant {
-        let posts = self.beat();
         let ids: Vec<u8> = self.voters.iter().map(|voter| voter.id).collect();
-        self.grant(&ids, &posts);
+        for _ in 0..8 {
+            let posts = self.beat();
+            self.grant(&ids, &posts);
+        }
         self.now
     }
 
