@@ -47,7 +47,7 @@ pub(crate) fn daemon(args: &Args, holder: Option<Holder>) -> Result<Daemon, Fail
     cluster.warnings.iter().for_each(|warning| log::warn!("{warning}"));
     let settings = view.agent();
     let wake = Wake::new().map_err(Failure::machine)?;
-    let dog = dog(view.node.watchdog.as_ref(), &name)?;
+    let mut dog = dog(view.node.watchdog.as_ref(), &name)?;
     let life = life(&*dog)?;
     let mail = mail(&view, life)?;
     make_folder(&settings.state_dir)?;
@@ -58,7 +58,7 @@ pub(crate) fn daemon(args: &Args, holder: Option<Holder>) -> Result<Daemon, Fail
     let probe = view.node.check.as_ref().map(probe).transpose()?;
     lock_down(settings.realtime);
     let (about, config) =
-        (about(&view, life), agent_config(&view, life, &*dog, digest(&args.config)?)?);
+        (about(&view, life), agent_config(&view, life, &mut *dog, digest(&args.config)?)?);
     let core = AgentCore::new(config, clock::now());
     let petting = Petting::new(dog, holder, cluster.timing.raw().beat);
     Ok(Daemon::new(about, core, petting, mail, telling, wake, control, probe))
@@ -208,7 +208,7 @@ fn about(view: &NodeView<'_>, life: Life) -> About {
 fn agent_config(
     view: &NodeView<'_>,
     life: Life,
-    dog: &dyn Dog,
+    dog: &mut dyn Dog,
     digest: u32,
 ) -> Result<AgentConfig, Failure> {
     let watchdog = view.node.watchdog.as_ref();
@@ -224,6 +224,7 @@ fn agent_config(
             certified: watchdog.certified,
             timeout: dog.timeout(),
             fire: watchdog.fire_worst(),
+            runs: dog.runs(),
         },
         check: view.node.check.as_ref().map(check_config),
         digest,

@@ -229,7 +229,7 @@ fn agent_config(node: NodeId, boot: BootId) -> Result<AgentConfig, Failure> {
         start: Start::new(2),
         voters: [voter_node()?].into_iter().collect(),
         timing: timing()?,
-        dog: DogConfig { class, certified: true, timeout: FIRE, fire: FIRE },
+        dog: DogConfig { class, certified: true, timeout: FIRE, fire: FIRE, runs: false },
         check: None,
         digest: 7,
     })

@@ -56,6 +56,8 @@ pub struct DogConfig {
     pub timeout: Duration,
     /// `W`: longest from the last pet to the death of the node.
     pub fire: Duration,
+    /// Whether it ran when this agent started: one before it in this life had started it.
+    pub runs: bool,
 }
 
 /// One thing that happened.
@@ -211,7 +213,7 @@ impl AgentCore {
             }
             Input::Petted { permit, done_at } => self.petted(&permit, done_at, &mut effects),
             Input::DogUncertain => self.config.dog.certified = false,
-            Input::Disarmed => self.armed = false,
+            Input::Disarmed => (self.armed, self.config.dog.runs) = (false, false),
             Input::Leave => self.leave(now, &mut effects),
             Input::ArmCheck => self.health.iter_mut().for_each(|health| health.arm(now)),
             Input::DisarmCheck => self.health.iter_mut().for_each(Health::disarm),
@@ -504,7 +506,7 @@ impl AgentCore {
     /// A watchdog that sleeps is woken when a majority has been renewing for longer than the last
     /// grant of a voter that has died counts as one of this moment.
     fn may_wake_the_dog(&self, now: Instant) -> Result<(), Refusal> {
-        if self.armed {
+        if self.armed || self.config.dog.runs {
             return Ok(());
         }
         let Some(since) = self.quorate_since.filter(|_| self.is_renewed(now)) else {

@@ -141,6 +141,14 @@ impl LinuxDog {
 }
 
 impl Dog for LinuxDog {
+    /// As the kernel tells without opening the device, which would start it. [Linux
+    /// Documentation/ABI/testing/sysfs-class-watchdog, `state`]
+    fn runs(&mut self) -> bool {
+        let name = self.device.file_name().unwrap_or_default();
+        let state = fs::read_to_string(Path::new("/sys/class/watchdog").join(name).join("state"));
+        state.is_ok_and(|state| state.trim() == "active")
+    }
+
     fn class(&self) -> DogClass {
         self.class
     }

@@ -36,7 +36,11 @@ pub trait Dog: fmt::Debug {
     /// Its time as armed: the whole span from a pet to the bite, as the driver states it.
     fn timeout(&self) -> Duration;
 
-    /// Whether it is running down.
+    /// Whether the watchdog runs already, started by an agent before this one; no if that cannot be
+    /// found out.
+    fn runs(&mut self) -> bool;
+
+    /// Whether this agent has armed it, so that it is running down.
     fn is_armed(&self) -> bool;
 
     /// Opens it, sets its time and reads the time back. Counts as a pet.

@@ -83,6 +83,11 @@ impl SimDog {
 }
 
 impl Dog for SimDog {
+    fn runs(&mut self) -> bool {
+        let mut room = [0; PACKET_MAX];
+        self.ask("get", &mut room).is_ok_and(|answer| answer.starts_with("status armed=1"))
+    }
+
     fn class(&self) -> DogClass {
         self.hello.class
     }

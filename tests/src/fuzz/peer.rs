@@ -250,7 +250,13 @@ fn agent_config() -> AgentConfig {
         start: START,
         voters: (1..=3).map(node).collect(),
         timing: timing(),
-        dog: DogConfig { class: DogClass::Physical, certified: true, timeout: FIRE, fire: FIRE },
+        dog: DogConfig {
+            class: DogClass::Physical,
+            certified: true,
+            timeout: FIRE,
+            fire: FIRE,
+            runs: false,
+        },
         check: Some(CheckConfig {
             every: ms(100),
             timeout: ms(50),

@@ -40,7 +40,7 @@ fn config(case: &Case) -> AgentConfig {
         start: ME,
         voters: [node(2)].into_iter().collect(),
         timing: case.timing(),
-        dog: DogConfig { class, certified: true, timeout: fire, fire },
+        dog: DogConfig { class, certified: true, timeout: fire, fire, runs: true },
         check: None,
         digest: 0,
     }

@@ -247,6 +247,7 @@ impl Machine {
                 certified: true,
                 timeout: setting.fire,
                 fire: setting.fire,
+                runs: self.bites_at.is_some(),
             },
             check: setting.has_service.then_some(CHECK),
             digest: 1,

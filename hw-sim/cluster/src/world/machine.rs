@@ -375,6 +375,7 @@ impl Machine {
                 certified: true,
                 timeout: self.fire,
                 fire: self.fire,
+                runs: self.armed,
             },
             check: Some(check(timing.raw().suspect_after, self.service.is_some())),
             digest: 1,

@@ -1,7 +1,7 @@
 //! `p + W + σ ≤ t_s + P(1−2ρ)`, term by term, and what becomes of a pet that is late.
 
 use super::rig::{GRANT, Rig, config, echo_of, ms, node, ns, seq_to, timing_raw};
-use crate::agent::{AgentConfig, Input, Phase};
+use crate::agent::{AgentConfig, DogConfig, Input, Phase};
 use crate::pet::{Refusal, SelfFence};
 use palisade_protocol::time::{Duration, Instant};
 use palisade_protocol::timing::{Timing, TimingRaw};
@@ -116,6 +116,19 @@ fn no_permit_before_a_majority_has_granted() {
     assert_eq!(rig.agent.pet_decision(rig.now), young, "its watchdog sleeps");
     rig.lease();
     assert!(rig.agent.pet_decision(rig.now).is_ok());
+}
+
+/// Its agent was restarted: there is no time to wait, the watchdog runs down.
+#[test]
+fn a_watchdog_found_running_is_petted_on_the_first_grants_of_a_majority() {
+    let plain = config(&[1, 2, 3]);
+    let dog = DogConfig { runs: true, ..plain.dog };
+    let mut rig = Rig::with(AgentConfig { dog, ..plain });
+    let posts = rig.beat();
+    rig.grant(&[1, 2], &posts);
+    assert!(rig.agent.pet_decision(rig.now).is_ok());
+    rig.input(Input::Disarmed);
+    assert!(rig.agent.pet_decision(rig.now).is_err(), "it sleeps now");
 }
 
 #[test]

@@ -57,6 +57,7 @@ pub(super) fn config(voters: &[u8]) -> AgentConfig {
             certified: true,
             timeout: ms(1_000),
             fire: FIRE,
+            runs: false,
         },
         check: None,
         digest: 0xd16e,
