@@ -5,6 +5,7 @@
 
 pub mod control;
 mod daemon;
+pub mod fence_agent;
 pub mod hooks;
 pub mod operator;
 pub mod place;

@@ -43,6 +43,14 @@ impl BmcConfig {
         })
     }
 
+    /// Whether a login can be tried at all; nothing is sent.
+    ///
+    /// # Errors
+    /// [`PowerError`] of kind `BadConfig`.
+    pub fn check(&self) -> Result<(), PowerError> {
+        self.login().map(drop)
+    }
+
     /// The terms of the login, checked.
     pub(super) fn login(&self) -> Result<Login, PowerError> {
         let password = palisade_ipmi::secret::Secret::new(self.password.expose().as_bytes())

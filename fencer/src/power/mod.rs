@@ -18,6 +18,7 @@ pub use error::{PowerError, PowerErrorKind};
 pub use palisade_ipmi::chassis::{LastPowerEvent, RestartCause, RestorePolicy};
 pub use palisade_ipmi::client::Ack;
 pub use palisade_ipmi::privilege::Privilege;
+pub use palisade_ipmi::secret::Secret as BmcKey;
 pub use palisade_ipmi::suite::Suite;
 pub use palisade_ipmi::watchdog::TimerState;
 pub use session::{PowerStatus, Session};

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use palisade_host::clock;
 use palisade_ipmi::chassis::{ChassisStatus, LastPowerEvent, RestartCause, RestorePolicy};
 use palisade_ipmi::client::{Ack, Answer, Client, ClientError, Event, Input, Login, Order};
+use palisade_ipmi::secret::Secret as BmcKey;
 use palisade_ipmi::watchdog::TimerState;
 use palisade_protocol::time::Instant;
 use tokio::net::UdpSocket;
@@ -51,7 +52,22 @@ impl Session {
     /// # Errors
     /// [`PowerError`]: for a configuration that cannot work, for what the BMC refused, for silence.
     pub async fn open(config: &BmcConfig, by: Instant) -> Result<Self, PowerError> {
-        let login = config.login()?;
+        Self::open_as(config, config.login()?, by).await
+    }
+
+    /// As [`Session::open`], at a BMC that has a BMC key (`K_g`) set. [IPMI2 §13.31]
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub async fn open_with_bmc_key(
+        config: &BmcConfig,
+        key: BmcKey,
+        by: Instant,
+    ) -> Result<Self, PowerError> {
+        Self::open_as(config, config.login()?.with_bmc_key(key), by).await
+    }
+
+    async fn open_as(config: &BmcConfig, login: Login, by: Instant) -> Result<Self, PowerError> {
         let mut addresses = socket::resolve(config, by).await?.into_iter();
         let Some(first) = addresses.next() else {
             return Err(config.failed(Fault::Unresolved { why: "no address".to_owned() }));

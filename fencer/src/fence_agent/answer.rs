@@ -1,0 +1,80 @@
+//! What the caller gets: an exit code, and one line for each failure. Never a password.
+
+use std::fmt::Display;
+use std::io::{Write as _, stderr, stdout};
+use std::process::ExitCode;
+
+use super::NAME;
+use super::action::Action;
+
+/// How an action ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Done; for `status`, at least one machine is on.
+    Done,
+    /// `status`: reachable and off.
+    Off,
+    /// Failed, and said so.
+    Failed,
+}
+
+impl Answer {
+    /// 0, 2 or 1.
+    pub(super) fn code(self) -> ExitCode {
+        ExitCode::from(match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Off => 2,
+        })
+    }
+}
+
+/// Why nothing, or not all, was done: lines not yet told.
+#[derive(Debug)]
+pub(super) struct Failed(Vec<String>);
+
+impl Failed {
+    /// A failure with one line of evidence and remedy.
+    pub(super) fn new(line: impl Display) -> Self {
+        Self(vec![line.to_string()])
+    }
+
+    /// The same failure, saying at which action and plug.
+    pub(super) fn about(self, action: Action, plug: Option<&str>) -> Self {
+        let of = plug.map(|plug| format!(" of {plug}")).unwrap_or_default();
+        let lines = self.0.into_iter();
+        Self(lines.map(|line| format!("{}{of} failed: {line}", action.name())).collect())
+    }
+
+    /// The failures so far and one more.
+    pub(super) fn joined(so_far: Option<Self>, more: Self) -> Self {
+        let mut lines = so_far.map(|failed| failed.0).unwrap_or_default();
+        lines.extend(more.0);
+        Self(lines)
+    }
+
+    /// Its lines.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// Tells each line on standard error.
+    pub(super) fn told(self) -> ExitCode {
+        self.0.iter().for_each(|line| tell(line));
+        Answer::Failed.code()
+    }
+}
+
+/// One line on standard error. Without anybody to read it the exit code must do.
+pub(super) fn tell(line: &dyn Display) {
+    let line = line.to_string().trim_end().replace(['\n', '\r'], " ");
+    stderr().write_all(format!("{NAME}: {line}\n").as_bytes()).unwrap_or_default();
+}
+
+/// Text on standard output.
+pub(super) fn say(text: &str) -> Result<Answer, Failed> {
+    let written = stdout().write_all(text.as_bytes()).and_then(|()| stdout().flush());
+    written
+        .map(|()| Answer::Done)
+        .map_err(|error| Failed::new(format!("standard output: {error}; keep it open")))
+}

@@ -1,0 +1,117 @@
+//! Options on the command line, as getopt reads them: short ones in bunches, long ones by any
+//! unambiguous beginning, other words anywhere between.
+
+use std::ffi::OsString;
+use std::vec::IntoIter;
+
+use super::answer::{Failed, tell};
+use super::option::{self, Opt};
+use super::values::Values;
+
+/// Reads the words after the program's name.
+pub(super) fn read(args: Vec<OsString>) -> Result<Values, Failed> {
+    let mut values = Values::default();
+    let words: Result<Vec<String>, OsString> =
+        args.into_iter().map(OsString::into_string).collect();
+    let words = words.map_err(|_| Failed::new("an argument is not UTF-8; see --help"))?;
+    let mut words = words.into_iter();
+    while let Some(word) = words.next() {
+        if word == "--" {
+            break;
+        } else if let Some(long) = word.strip_prefix("--") {
+            take_long(&mut values, long, &mut words)?;
+        } else if let Some(bunch) = word.strip_prefix('-').filter(|bunch| !bunch.is_empty()) {
+            take_bunch(&mut values, bunch, &mut words)?;
+        } else {
+            tell(&"warning: an argument that belongs to no option was ignored");
+        }
+    }
+    Ok(values)
+}
+
+fn take_long(values: &mut Values, word: &str, rest: &mut IntoIter<String>) -> Result<(), Failed> {
+    let (name, attached) = match word.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (word, None),
+    };
+    let option = long_option(name)?;
+    match (option.argument, attached) {
+        (None, Some(_)) => Err(Failed::new(format!("option --{} takes no value", option.long))),
+        (None, None) => values.set(option, "1"),
+        (Some(_), Some(value)) => values.set(option, value),
+        (Some(_), None) => values.set(option, &next(option, rest)?),
+    }
+}
+
+fn take_bunch(values: &mut Values, bunch: &str, rest: &mut IntoIter<String>) -> Result<(), Failed> {
+    let mut letters = bunch.chars();
+    while let Some(letter) = letters.next() {
+        let found = option::ALL.iter().find(|option| option.short == Some(letter));
+        let option = found.ok_or_else(|| unknown(&format!("-{letter}")))?;
+        if option.argument.is_none() {
+            values.set(option, "1")?;
+            continue;
+        }
+        let attached = letters.as_str();
+        return match attached {
+            "" => values.set(option, &next(option, rest)?),
+            _ => values.set(option, attached),
+        };
+    }
+    Ok(())
+}
+
+fn long_option(name: &str) -> Result<&'static Opt, Failed> {
+    if let Some(exact) = option::ALL.iter().find(|option| option.long == name) {
+        return Ok(exact);
+    }
+    let mut begun = option::ALL.iter().filter(|option| option.long.starts_with(name));
+    match (begun.next(), begun.next()) {
+        (Some(option), None) => Ok(option),
+        (Some(one), Some(other)) => Err(Failed::new(format!(
+            "option --{name} may be --{} or --{}; write more of it",
+            one.long, other.long
+        ))),
+        (None, _) => Err(unknown(&format!("--{name}"))),
+    }
+}
+
+fn next(option: &Opt, rest: &mut IntoIter<String>) -> Result<String, Failed> {
+    rest.next().ok_or_else(|| Failed::new(format!("option --{} lacks its value", option.long)))
+}
+
+fn unknown(option: &str) -> Failed {
+    Failed::new(format!("unknown option {option}; see --help"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Values, Failed> {
+        read(line.split(' ').map(OsString::from).collect())
+    }
+
+    #[test]
+    fn short_long_bunched_and_shortened_options_are_the_same() {
+        for line in [
+            "-P -a h -o off",
+            "-Pah -ooff",
+            "--lanplus --ip=h --action=off",
+            "--lanpl --ip h --act off",
+            "word -o off --lanplus -ah",
+        ] {
+            let values = parsed(line).unwrap();
+            assert!(values.flag(&option::LANPLUS).unwrap(), "{line}");
+            assert_eq!(values.get(&option::IP), Some("h"), "{line}");
+            assert_eq!(values.get(&option::ACTION), Some("off"), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_getopt_refuses_is_refused() {
+        for line in ["-X", "--nonsense", "--lanplus=1", "-o", "--ip", "--pow x", "-m never"] {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+}
