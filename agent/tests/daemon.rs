@@ -131,8 +131,8 @@ fn a_pet_that_took_too_long_makes_the_machine_end_its_own_life() {
     let packets = rig.with_slow_dog(2, Duration::from_millis(60));
     rig.start_agent();
     let next = || packets.recv_timeout(PATIENCE).expect("the agent says something");
-    let said: Vec<_> = (0..5).map(|_| next()).collect();
-    assert_eq!(said, ["arm timeout_ms=1000", "pet", "pet", "pet", "fire ms=100"]);
+    let said: Vec<_> = (0..6).map(|_| next()).collect();
+    assert_eq!(said, ["get", "arm timeout_ms=1000", "pet", "pet", "pet", "fire ms=100"]);
     rig.journal_has("self_reset", "20 ms are accepted");
     rig.signal(Signal::SIGTERM);
     let status = rig.ask("status");

@@ -49,7 +49,7 @@ pub(crate) fn boot_hold(case: &Case) -> Duration {
 
 /// After its start with nothing, until it grants.
 pub(crate) fn amnesia_hold(case: &Case) -> Duration {
-    hold(case, Memory::Lost)
+    hold(case, Memory::Blank)
 }
 
 fn hold(case: &Case, memory: Memory) -> Duration {

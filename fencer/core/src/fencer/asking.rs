@@ -200,10 +200,8 @@ impl FencerCore {
         }
         cases.retain(|case| {
             let finished = self.is_finished(now, case);
-            let was_at_work = case.binds_anybody() || case.raises;
-            let knows = case.knows_its_power() || !self.can_cut(case.target);
-            if finished && was_at_work && knows {
-                self.release(now, (case.target, case.boot), effects);
+            if finished {
+                self.finish(now, case, effects);
             }
             !finished
         });
@@ -260,20 +258,37 @@ impl FencerCore {
         (target, boot): (NodeId, BootId),
         effects: &mut Effects,
     ) {
+        self.let_go(now, (target, boot), effects);
+        if self.member_mut(Peer::member(target)).is_some_and(|member| member.release(now, boot)) {
+            self.changed();
+        }
+    }
+
+    /// Nothing of this fencer is under way, so nobody has to keep the next life out.
+    fn let_go(&mut self, now: Instant, (target, boot): (NodeId, BootId), effects: &mut Effects) {
         let me = self.config.me;
-        let member = self.member_mut(Peer::member(target));
-        let released = member.is_some_and(|member| {
+        if let Some(member) = self.member_mut(Peer::member(target)) {
             match member.hold {
                 Some(Hold { shooter, asked: Some(_), .. }) if shooter == me => member.orphan(),
                 Some(Hold { shooter, asked: None, .. }) if shooter == me => member.hold = None,
                 Some(_) | None => {}
             }
-            member.release(now, boot)
-        });
-        if released {
-            self.changed();
         }
         self.post_to_voters(now, Body::Pardon(Pardon { target, boot }), effects);
+    }
+
+    /// Whoever was at work says so. Where it has not seen what became of the machine, it looks after
+    /// it later, unless a new life is heard by then.
+    fn finish(&mut self, now: Instant, case: &Case, effects: &mut Effects) {
+        let life = (case.target, case.boot);
+        if !case.binds_anybody() && !case.raises {
+            return;
+        }
+        if case.knows_its_power() || !self.can_cut(case.target) {
+            self.release(now, life, effects);
+        } else {
+            self.let_go(now, life, effects);
+        }
     }
 
     /// A life that a majority does not know to end, because it left or was replaced, is no concern

@@ -163,9 +163,9 @@ impl FencerCore {
     /// voter agreed with more than one, because the last of them does not speak for the others.
     pub(super) fn pardoned(&mut self, now: Instant, frame: &Frame, pardon: Pardon) {
         let Pardon { target, boot } = pardon;
-        let asker = frame.src.node;
-        let mine = self.cases.iter().any(|case| case.is(target, boot) && !case.raises);
-        let asked = self.cases.iter().any(|case| case.is(target, boot) && case.raises);
+        let (asker, me) = (frame.src.node, self.config.me);
+        let own = self.cases.iter().find(|case| case.is(target, boot));
+        let (mine, asked) = (own.is_some_and(Case::binds_anybody), own.is_some_and(|c| c.raises));
         let Some(member) = self.member_mut(Peer::member(target)) else { return };
         let free = member.let_go(frame);
         if mine {
@@ -173,7 +173,7 @@ impl FencerCore {
         }
         let forgotten = free && member.pardon(boot);
         let known = |sentence: &Sentence| match sentence.shot_by {
-            ShotBy::One { node, .. } => asked || node == asker,
+            ShotBy::One { node, .. } => node == asker || (asked && node != me),
             ShotBy::Nobody => asked,
             ShotBy::Many => false,
         };

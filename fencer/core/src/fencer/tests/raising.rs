@@ -3,7 +3,9 @@
 use palisade_protocol::time::Instant;
 use palisade_protocol::wire::{Body, Condemn, Decline, Kind, Pardon, ProofKind, Why, Withheld};
 
-use super::rig::{AGREES, BEAT, NS, Rig, TARGET, Vote, WARRANT, agent, config, fencer, ms, node};
+use super::rig::{
+    AGREES, BEAT, EXPIRED, NS, Rig, TARGET, Vote, WARRANT, agent, config, fencer, ms, node,
+};
 use crate::config::FencerConfig;
 use crate::news::{Alarm, News};
 use crate::power::{FALL_MAX, PowerReport, RESEND_AFTER, RISE_MAX};
@@ -278,4 +280,17 @@ fn a_machine_that_fell_by_a_shooter_before_the_one_that_proved_it_over_is_raised
     rig.says(fencer(3), pardon);
     assert_eq!(looks(&mut rig, false), Some(PowerAct::Read), "voter 3 spoke for itself alone");
     assert_eq!(looks(&mut rig, false), Some(PowerAct::On));
+}
+
+#[test]
+fn after_a_life_proven_over_by_its_lease_before_any_off_left_the_next_is_admitted_at_once() {
+    let mut rig = Rig::new();
+    rig.votes(EXPIRED, EXPIRED);
+    rig.silence(agent(TARGET));
+    rig.run_for(ms(3_000));
+    assert!(rig.sent_kinds(Kind::PARDON) >= 2, "nobody need keep it out");
+    rig.reborn(TARGET);
+    rig.peer(agent(TARGET)).speaks = true;
+    rig.run_for(ms(300));
+    assert_eq!(rig.renews(TARGET), Ok(()));
 }
