@@ -74,6 +74,25 @@ fn the_worlds_that_once_broke_a_promise_keep_it() {
     }
 }
 
+/// Worlds that break a promise, five of them L2, one S4, one L1: of a hundred thousand explored.
+const STILL_BROKEN: [u64; 7] = [
+    204_543_839_988,
+    204_543_844_928,
+    204_543_892_543,
+    204_543_896_748,
+    204_543_923_308,
+    204_543_937_686,
+    204_543_937_863,
+];
+
+#[test]
+#[ignore = "the rules that these worlds break are not mended yet"]
+fn the_worlds_that_break_a_promise_keep_it() {
+    let worlds = all(STILL_BROKEN.into_iter());
+    let failed: Vec<_> = worlds.into_iter().filter(|report| !held(report)).collect();
+    assert!(failed.is_empty(), "{}", told(&failed));
+}
+
 #[test]
 fn quiet_worlds_of_every_size_serve_everybody() {
     for members in 2..=5 {
