@@ -52,6 +52,28 @@ impl TimingRaw {
         warrant: Duration::from_millis(2_000),
     };
 
+    /// Profile `lan`: beats of 200 ms, five of which are silence.
+    pub const LAN: Self = Self {
+        beat: Duration::from_millis(200),
+        suspect_after: Duration::from_millis(1_000),
+        stall: Duration::from_millis(50),
+        rtt: Duration::from_millis(20),
+        margin: Duration::from_millis(500),
+        ..Self::LAN_FAST
+    };
+
+    /// Profile `wan`: beats of a second, ten of which are silence.
+    pub const WAN: Self = Self {
+        beat: Duration::from_millis(1_000),
+        suspect_after: Duration::from_millis(10_000),
+        stall: Duration::from_millis(100),
+        rtt: Duration::from_millis(500),
+        margin: Duration::from_millis(2_000),
+        on_rest: Duration::from_millis(12_100),
+        warrant: Duration::from_millis(12_000),
+        ..Self::LAN_FAST
+    };
+
     /// The smallest `P` that is feasible for a watchdog that needs `fire` to bite, rounded up to
     /// ten milliseconds.
     #[must_use]

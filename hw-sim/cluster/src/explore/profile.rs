@@ -68,29 +68,13 @@ impl Profile {
     }
 
     /// As the configuration's profiles have them, but for the slow beat and the promise.
-    fn raw(self) -> TimingRaw {
+    const fn raw(self) -> TimingRaw {
         let fast = TimingRaw::LAN_FAST;
         match self {
             Self::LanFast => fast,
             Self::SlowBeat => TimingRaw { beat: ms(98), ..fast },
-            Self::Lan => TimingRaw {
-                beat: ms(200),
-                suspect_after: ms(1_000),
-                stall: ms(50),
-                rtt: ms(20),
-                margin: ms(500),
-                ..fast
-            },
-            Self::Wan => TimingRaw {
-                beat: ms(1_000),
-                suspect_after: ms(10_000),
-                stall: ms(100),
-                rtt: ms(500),
-                margin: ms(2_000),
-                on_rest: ms(12_100),
-                warrant: ms(12_000),
-                ..fast
-            },
+            Self::Lan => TimingRaw::LAN,
+            Self::Wan => TimingRaw::WAN,
         }
     }
 

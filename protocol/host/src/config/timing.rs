@@ -69,29 +69,11 @@ pub(super) fn slowest(nodes: &[Node]) -> Option<(&Node, Duration)> {
     timed.map(|(node, dog)| (node, Watchdog::fire_worst(dog))).max_by_key(|(_node, fire)| *fire)
 }
 
-fn defaults(profile: Profile) -> TimingRaw {
-    let ms = Duration::from_millis;
-    let lan_fast = TimingRaw::LAN_FAST;
+const fn defaults(profile: Profile) -> TimingRaw {
     match profile {
-        Profile::LanFast => lan_fast,
-        Profile::Lan => TimingRaw {
-            beat: ms(200),
-            suspect_after: ms(1_000),
-            stall: ms(50),
-            rtt: ms(20),
-            margin: ms(500),
-            ..lan_fast
-        },
-        Profile::Wan => TimingRaw {
-            beat: ms(1_000),
-            suspect_after: ms(10_000),
-            stall: ms(100),
-            rtt: ms(500),
-            margin: ms(2_000),
-            on_rest: ms(12_100),
-            warrant: ms(12_000),
-            ..lan_fast
-        },
+        Profile::LanFast => TimingRaw::LAN_FAST,
+        Profile::Lan => TimingRaw::LAN,
+        Profile::Wan => TimingRaw::WAN,
     }
 }
 
