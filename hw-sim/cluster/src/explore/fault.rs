@@ -400,6 +400,7 @@ impl Fault {
             world.fail_service(owner, Answer::Failed(FailKind::Error));
             return Some(format!("the service fails on {owner}"));
         }
+        world.heeds(member).then_some(())?;
         world.step_down(member);
         world.leave(member);
         Some(format!("{member} stops its service, if it has it, and leaves"))

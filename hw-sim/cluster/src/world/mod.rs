@@ -300,6 +300,11 @@ impl World {
         self.looks(node, Machine::is_still)
     }
 
+    /// Whether a command that is typed at a node is obeyed: nothing there stands still that it needs.
+    pub fn heeds(&self, node: NodeId) -> bool {
+        !self.looks(node, |machine| machine.is_still() || machine.agent.frozen)
+    }
+
     /// How often a node's power was cut by a BMC.
     pub fn power_cuts(&self, node: NodeId) -> usize {
         self.machines.iter().find(|machine| machine.id == node).map_or(0, |m| m.cuts)
