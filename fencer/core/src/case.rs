@@ -126,9 +126,41 @@ impl Case {
         majority_newest(would).is_some_and(|at| now.since(at) <= span)
     }
 
+    /// When the newest question was sent that a majority has agreed to, for good.
+    pub(crate) fn agreed_at(&self) -> Option<Instant> {
+        majority_newest(self.votes.iter().map(|vote| vote.bound_at))
+    }
+
     /// Until when a majority's agreement is worth something.
     pub(crate) fn agreed_until(&self, warrant_life: Duration) -> Option<Instant> {
-        majority_newest(self.votes.iter().map(|vote| vote.bound_at)).map(|at| at + warrant_life)
+        self.agreed_at().map(|at| at + warrant_life)
+    }
+
+    /// Whether an Off is due, and no majority has agreed to a question sent since then.
+    ///
+    /// On a machine that stood still together with its clock, what was agreed to before looks like
+    /// new, and was given up by the others long ago: each Off is asked for anew.
+    pub(crate) fn awaits_votes(&self) -> bool {
+        self.off_due_at().is_some_and(|due| self.agreed_at() < Some(due))
+    }
+
+    /// Whether an Off is the next thing to be ordered.
+    pub(crate) fn cuts_next(&self) -> bool {
+        self.off_due_at().is_some()
+    }
+
+    fn off_due_at(&self) -> Option<Instant> {
+        self.power.and_then(|power| power.off_due_at())
+    }
+
+    /// When its power may want something; nothing while it waits for the votes, which come unasked.
+    pub(crate) fn power_deadline(&self) -> Option<Instant> {
+        self.power?.next_deadline().filter(|_| !self.awaits_votes())
+    }
+
+    /// Nothing that was said counts any longer.
+    pub(crate) fn void_votes(&mut self) {
+        self.votes.iter_mut().for_each(|vote| *vote = Vote::new(vote.voter));
     }
 
     /// Whether any voter has ever bound itself.

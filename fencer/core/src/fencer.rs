@@ -50,7 +50,7 @@ const STRAGGLER_SPANS: u32 = 3;
 pub enum Input {
     /// An authentic frame came.
     Heard(Frame),
-    /// A deadline may have passed.
+    /// A deadline may have passed. Every frame that has arrived by now was handed in before.
     Tick,
     /// The state of this version is on the disk.
     Durable {
@@ -126,6 +126,8 @@ struct Voter {
     lost: bool,
     links_lost: LinkBits,
     config_told: bool,
+    /// How many beats of it came since the last one of this voter.
+    beats: u8,
 }
 
 /// A vote that waits for the disk.
@@ -278,6 +280,7 @@ impl FencerCore {
     pub fn handle(&mut self, now: Instant, input: Input, effects: &mut Effects) {
         effects.clear();
         self.notice_stall(now, effects);
+        let all_is_read = matches!(input, Input::Tick);
         match input {
             Input::Heard(frame) => self.heard(now, &frame, effects),
             Input::Tick => {}
@@ -290,13 +293,13 @@ impl FencerCore {
         if now >= self.beat_at {
             self.beat(now, effects);
         }
-        self.pursue(now, effects);
+        self.pursue(now, all_is_read, effects);
         self.persist(now, effects);
     }
 
     /// When [`Self::handle`] wants an [`Input::Tick`]: harmless early, harmful late.
     pub fn next_deadline(&self) -> Instant {
-        let power = self.cases.iter().filter_map(|case| case.power?.next_deadline()).min();
+        let power = self.cases.iter().filter_map(Case::power_deadline).min();
         earliest(Some(self.beat_at), power).unwrap_or(self.beat_at)
     }
 
@@ -409,6 +412,19 @@ impl FencerCore {
         }
         voter.config_told = differs;
         voter.beat = Some(beat);
+        voter.beats = voter.beats.saturating_add(1);
+        self.notice_standstill(id);
+    }
+
+    /// A voter from which more beats came at once than a network holds back says that this machine
+    /// stood still, its clock too, as a paused virtual one does: what was agreed to before is void.
+    fn notice_standstill(&mut self, id: NodeId) {
+        let raw = self.config.timing.raw();
+        let outruns =
+            |voter: &Voter| raw.beat.saturating_mul(u32::from(voter.beats)) > raw.suspect_after;
+        if self.voters.iter().any(|voter| voter.id == id && outruns(voter)) {
+            self.cases.iter_mut().for_each(Case::void_votes);
+        }
     }
 
     /// A life that another voter grants, longer after it left than any straggler is granted, has
@@ -463,6 +479,7 @@ impl FencerCore {
         self.post_to_voters(now, Body::Beat(beat), effects);
         for voter in &mut self.voters {
             voter.peer.beat();
+            voter.beats = 0;
         }
         for member in &mut self.members {
             member.peer.beat();
@@ -628,6 +645,7 @@ fn other_voters(config: &FencerConfig) -> Vec<Voter, VOTERS_MAX> {
             lost: false,
             links_lost: 0,
             config_told: false,
+            beats: 0,
         })
         .collect()
 }

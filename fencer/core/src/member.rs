@@ -182,11 +182,13 @@ impl Member {
 
     /// Forgets an unclosed sentence.
     pub(crate) fn pardon(&mut self, boot: BootId) -> bool {
-        let open = self.sentences.iter().position(|s| s.boot == boot && s.closed.is_none());
-        if let Some(place) = open {
-            self.sentences.remove(place);
-        }
-        open.is_some()
+        self.sentence(boot).is_some_and(|s| s.closed.is_none()) && self.forget(boot)
+    }
+
+    /// Forgets a sentence.
+    pub(crate) fn forget(&mut self, boot: BootId) -> bool {
+        let place = self.sentences.iter().position(|sentence| sentence.boot == boot);
+        place.map(|place| self.sentences.remove(place)).is_some()
     }
 
     /// A shooter is at work from now on. One before it has not said that it was done.

@@ -105,13 +105,14 @@ pub(crate) struct PowerSequence {
 }
 
 impl PowerSequence {
-    /// A machine that stands, and is to fall under a warrant that a majority gave at `now`.
-    pub(crate) const fn new(now: Instant) -> Self {
+    /// A machine that stands, and is to fall under a warrant that a majority gave at `now`, in
+    /// answer to a question sent at `asked_at`.
+    pub(crate) const fn new(now: Instant, asked_at: Instant) -> Self {
         Self {
             stage: Stage::Ordering,
             warranted_at: now,
             open: None,
-            next_at: now,
+            next_at: asked_at,
             off_left_at: None,
             rising_since: None,
         }
@@ -121,7 +122,7 @@ impl PowerSequence {
     /// off.
     pub(crate) const fn fallen(now: Instant) -> Self {
         let stage = Stage::Looking { off_at: None };
-        Self { stage, rising_since: Some(now), ..Self::new(now) }
+        Self { stage, rising_since: Some(now), ..Self::new(now, now) }
     }
 
     /// Whether nothing is left to do.
@@ -137,6 +138,11 @@ impl PowerSequence {
     /// Nothing is to be ordered yet.
     pub(crate) fn waits(&mut self, now: Instant) {
         self.next_at = self.next_at.max(now + READ_EVERY_MIN);
+    }
+
+    /// Since when an Off is to be ordered, if that is the next thing to do.
+    pub(crate) fn off_due_at(&self) -> Option<Instant> {
+        (self.stage == Stage::Ordering && self.open.is_none()).then_some(self.next_at)
     }
 
     /// Whether an Off has left.

@@ -62,11 +62,18 @@ impl Engine {
 
     /// A deadline of the core has passed.
     pub(super) fn tick(&mut self) {
+        self.read_all();
         self.turn(Input::Tick);
         let now = clock::now();
         let cases: Vec<NodeId> = self.core.cases().map(|case| case.target).collect();
         self.rehearsals.start_due(now, |node| cases.contains(&node));
         self.watch_majority(now);
+    }
+
+    /// Hands over the frames that have arrived: whatever is decided next is decided knowing them.
+    fn read_all(&mut self) {
+        let links: Vec<LinkId> = self.mail.links().collect();
+        links.into_iter().for_each(|link| self.read(link));
     }
 
     /// Hands over the frames that arrived on a link.
@@ -94,6 +101,7 @@ impl Engine {
     pub(super) fn hear(&mut self, word: Word) {
         match word {
             Word::Asking { order, reply } => {
+                self.read_all();
                 let now = clock::now();
                 let warrant = self.core.warrant(now, order.id);
                 if warrant.is_ok() {

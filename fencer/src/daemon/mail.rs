@@ -69,6 +69,11 @@ impl Mail {
         poll_fn(|context| self.poll_arrived(context)).await
     }
 
+    /// Every link.
+    pub(super) fn links(&self) -> impl Iterator<Item = LinkId> {
+        self.links.ids()
+    }
+
     /// The next authentic frame that arrived on a link; nothing when all are read.
     pub(super) fn take(&mut self, link: LinkId) -> Option<Frame> {
         let mut datagram = [0; DATAGRAM_MAX];

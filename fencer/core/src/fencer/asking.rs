@@ -60,7 +60,7 @@ impl FencerCore {
     }
 
     /// Whether so many others grant leases to `target` that no majority can be bound to end it.
-    fn is_granted_elsewhere(&self, now: Instant, target: NodeId) -> bool {
+    pub(super) fn is_granted_elsewhere(&self, now: Instant, target: NodeId) -> bool {
         let heard = self.heard_voters(now);
         let grants = |voter: &&Voter| {
             heard.has(voter.id) && voter.beat.is_some_and(|beat| beat.granting.has(target))
@@ -71,10 +71,11 @@ impl FencerCore {
     }
 
     /// A sentence that this voter cannot take up, because it is on its own machine or that machine is
-    /// condemned, and that nobody else does, is taken back. Not while the machine may still fall.
-    fn forgive(&mut self, now: Instant, (target, boot): (NodeId, BootId)) {
+    /// condemned, and that nobody else does, is taken back, or one on a life that had left and that a
+    /// majority grants again. Not while the machine may still fall.
+    pub(super) fn forgive(&mut self, now: Instant, (target, boot): (NodeId, BootId)) {
         let member = self.member_mut(Peer::member(target));
-        let forgiven = member.is_some_and(|m| !m.is_kept_out(now) && m.pardon(boot));
+        let forgiven = member.is_some_and(|m| !m.is_kept_out(now) && m.forget(boot));
         if forgiven {
             self.changed();
         }
@@ -187,7 +188,7 @@ impl FencerCore {
     }
 
     /// Drives every case as far as it goes now.
-    pub(super) fn pursue(&mut self, now: Instant, effects: &mut Effects) {
+    pub(super) fn pursue(&mut self, now: Instant, all_is_read: bool, effects: &mut Effects) {
         if self.cases.is_empty() {
             return;
         }
@@ -195,7 +196,7 @@ impl FencerCore {
         for place in 0..cases.len() {
             let being_fenced = self.being_fenced(&cases);
             if let Some(case) = cases.get_mut(place) {
-                self.drive(now, case, being_fenced, effects);
+                self.drive(now, case, (being_fenced, all_is_read), effects);
             }
         }
         cases.retain(|case| {
@@ -401,12 +402,12 @@ impl FencerCore {
         &mut self,
         now: Instant,
         case: &mut Case,
-        being_fenced: NodeMask,
+        (being_fenced, all_is_read): (NodeMask, bool),
         effects: &mut Effects,
     ) {
         self.ask(now, case, effects);
         if case.raises {
-            return self.drive_power(now, case, effects);
+            return self.drive_power(now, case, all_is_read, effects);
         }
         let life = self.config.timing.warrant_life();
         let span = self.config.timing.raw().suspect_after;
@@ -424,7 +425,7 @@ impl FencerCore {
         }
         if case.stage == Stage::Warranted {
             self.prove_without_power(now, case, effects);
-            self.drive_power(now, case, effects);
+            self.drive_power(now, case, all_is_read, effects);
         }
         self.tell_failed(now, case, effects);
     }
@@ -473,7 +474,7 @@ impl FencerCore {
         let votes = u8::try_from(case.bound()).unwrap_or(u8::MAX);
         effects.tell(News::Warranted { target: case.target, boot: case.boot, votes });
         if case.proven.is_none() && self.can_cut(case.target) {
-            case.power = Some(PowerSequence::new(now));
+            case.power = case.agreed_at().map(|agreed_at| PowerSequence::new(now, agreed_at));
             self.remember_to_be_at_work(case);
         }
     }

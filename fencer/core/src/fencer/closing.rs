@@ -3,7 +3,7 @@
 use palisade_protocol::ids::{BootId, NodeId, Peer};
 use palisade_protocol::quorum::majority;
 use palisade_protocol::time::{Duration, Instant};
-use palisade_protocol::wire::{Body, Fenced, FencedAck, Frame, ProofKind};
+use palisade_protocol::wire::{Body, Fenced, FencedAck, Frame};
 
 use super::{Effects, FencerCore};
 use crate::case::Case;
@@ -28,7 +28,8 @@ impl FencerCore {
         let kind = evidence.kind();
         case.proven = Some((kind, now));
         case.noted = case.noted.with(self.config.me);
-        if let Some(power) = case.power.as_mut().filter(|_| kind != ProofKind::PowerOff) {
+        let is_own_off = matches!(evidence, Evidence::PowerOff { .. });
+        if let Some(power) = case.power.as_mut().filter(|_| !is_own_off) {
             power.proven_otherwise();
         }
         self.write_down(now, (case.target, case.boot), evidence, effects);

@@ -212,11 +212,14 @@ impl FencerCore {
     fn condemned_speaks(&mut self, now: Instant, frame: &Frame, effects: &mut Effects) {
         let node = frame.src.node;
         let closed = self.member(node).and_then(|member| member.sentence(frame.boot)?.closed);
-        if closed.is_some_and(|proof| proof != ProofKind::Left) {
-            return self.zombie(frame, effects);
-        }
-        if closed.is_none() && self.may_pardon(now, frame) {
-            self.pardon(now, frame, effects);
+        match closed {
+            Some(ProofKind::Left) if self.is_granted_elsewhere(now, node) => {
+                self.forgive(now, (node, frame.boot));
+            }
+            Some(ProofKind::Left) => {}
+            Some(_) => self.zombie(frame, effects),
+            None if self.may_pardon(now, frame) => self.pardon(now, frame, effects),
+            None => {}
         }
     }
 

@@ -68,7 +68,14 @@ impl FencerCore {
         self.cases = cases;
     }
 
-    pub(super) fn drive_power(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
+    /// No Off is ordered before all that has arrived is read: somebody may know better by now.
+    pub(super) fn drive_power(
+        &mut self,
+        now: Instant,
+        case: &mut Case,
+        all_is_read: bool,
+        effects: &mut Effects,
+    ) {
         let costly = self.would_cost_the_majority(now, case);
         let (may_rise, waits) = (self.is_noted(case), self.waits_for_its_promises(case));
         if costly {
@@ -76,9 +83,13 @@ impl FencerCore {
             self.tell_brake((case.target, case.boot), alarm, effects);
         }
         let on_rest = self.config.timing.raw().on_rest;
+        let waits_to_cut = case.cuts_next() && (case.awaits_votes() || !all_is_read);
         let Some(power) = &mut case.power else { return };
         if waits || costly {
             return power.waits(now);
+        }
+        if waits_to_cut {
+            return;
         }
         if !self.config.power_on && power.is_resting() {
             power.stop();

@@ -66,6 +66,10 @@ impl FencerCore {
     }
 
     /// What this voter says to `asker`, without doing anything about it.
+    ///
+    /// That it is not bound to a life that it hears outweighs every other reason to decline: the asker
+    /// takes its own sentence back when a majority says so, and two that condemned each other's nodes
+    /// would wait for that for ever.
     pub(super) fn opine(
         &self,
         now: Instant,
@@ -75,6 +79,10 @@ impl FencerCore {
         let member = self.member(condemn.target).ok_or(Decline::UnknownLife)?;
         if now < self.agrees_from {
             return Err(Decline::Holding);
+        }
+        let sentence = member.sentence(condemn.boot);
+        if sentence.is_none() {
+            self.opine_on_living(now, member, condemn)?;
         }
         if self.disk_failed {
             return Err(Decline::DiskFailed);
@@ -86,11 +94,8 @@ impl FencerCore {
         if shooter.is_some_and(|shooter| shooter != asker) {
             return Err(Decline::OtherShooter);
         }
-        match member.sentence(condemn.boot).map(|sentence| sentence.closed) {
-            Some(Some(proof)) if shooter.is_none() => Err(Decline::Over(proof)),
-            Some(_) => Ok(()),
-            None => self.opine_on_living(now, member, condemn),
-        }
+        let over = sentence.and_then(|sentence| sentence.closed).filter(|_| shooter.is_none());
+        over.map_or(Ok(()), |proof| Err(Decline::Over(proof)))
     }
 
     /// Binds this voter to `asker`'s case: from now on it grants that life nothing, and admits no

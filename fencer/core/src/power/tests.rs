@@ -38,7 +38,7 @@ struct Machine(PowerSequence);
 
 impl Machine {
     fn standing() -> Self {
-        Self(PowerSequence::new(WARRANTED))
+        Self(PowerSequence::new(WARRANTED, WARRANTED))
     }
 
     /// A machine that obeyed off at 10 ms.

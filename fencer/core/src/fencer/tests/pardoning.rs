@@ -64,6 +64,23 @@ fn a_sentence_on_ones_own_machine_that_nobody_pursues_is_taken_back_when_the_oth
     }
 }
 
+/// A majority forgot that it had condemned this life after its leaving, and serves it again.
+#[test]
+fn a_sentence_on_a_life_that_left_is_taken_back_when_a_majority_grants_that_life_again() {
+    for (granting, forgiven) in [([true, true], true), ([true, false], false)] {
+        let mut rig = Rig::new();
+        rig.asks(2, TARGET, Why::Operator, true);
+        rig.tells_fenced(2, TARGET, ProofKind::Left);
+        pardons(&mut rig, 2);
+        for (voter, grants) in [2, 3].into_iter().zip(granting) {
+            let all = NodeMask::EMPTY.with(node(TARGET));
+            rig.peer(fencer(voter)).beat.granting = if grants { all } else { NodeMask::EMPTY };
+        }
+        rig.run_for(ms(200));
+        assert_eq!(rig.renews(TARGET).is_ok(), forgiven);
+    }
+}
+
 #[test]
 fn nobody_is_pardoned_while_a_voter_that_does_not_answer_may_be_bound() {
     let mut rig = bound(RETREATS, AGREES);

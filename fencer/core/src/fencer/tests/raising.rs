@@ -120,6 +120,30 @@ fn a_machine_read_on_again_ends_the_case_and_its_next_life_is_admitted() {
 }
 
 #[test]
+fn a_shooter_whose_target_another_proved_off_orders_no_more_off_and_lets_the_next_life_in() {
+    let mut rig = Rig::new();
+    rig.votes(AGREES, AGREES);
+    rig.silence(agent(TARGET));
+    let off = rig.await_order(PowerAct::Off);
+    assert!(rig.core.warrant(rig.now, off).is_ok());
+    rig.reports(off, PowerReport::Failed);
+    rig.tells_fenced(2, TARGET, ProofKind::PowerOff);
+    rig.reborn(TARGET);
+    let settled_at = rig.now + FALL_MAX + ms(500);
+    while rig.now < settled_at {
+        let Some(order) = rig.open else {
+            rig.run_for(BEAT);
+            continue;
+        };
+        assert_eq!(order.act, PowerAct::Read);
+        let (session_at, asked_at) = (rig.now, rig.now);
+        rig.reports(order.id, PowerReport::Read { session_at, asked_at, on: true });
+    }
+    assert_eq!(rig.core.cases().count(), 0);
+    assert_eq!(rig.renews(TARGET), Ok(()));
+}
+
+#[test]
 fn a_machine_that_is_up_before_its_power_was_read_on_waits_for_the_shooter() {
     let mut fallen = Fallen::new(config(), AGREES, AGREES);
     fallen.raised();

@@ -142,6 +142,18 @@ fn a_disk_that_fails_makes_a_voter_decline_until_it_writes_again() {
     assert!(agreed(rig.asks(2, TARGET, Why::Operator, true)).is_some_and(|agreed| agreed.bound));
 }
 
+/// Each has condemned the other's node, and takes that back when a majority is not bound to it.
+#[test]
+fn whoever_asks_about_a_life_that_is_heard_is_told_so_even_if_its_own_node_is_condemned() {
+    let mut rig = Rig::new();
+    rig.asks(3, 2, Why::Operator, true);
+    for bind in [false, true] {
+        let answer = rig.asks(2, TARGET, Why::Silence, bind);
+        let told = matches!(answer, Some(Body::Declined(no)) if no.why == Decline::StillHeard);
+        assert!(told, "{answer:?}");
+    }
+}
+
 #[test]
 fn the_fencer_of_a_condemned_node_is_helped_to_nothing() {
     let mut rig = Rig::new();

@@ -1,9 +1,9 @@
 //! The warrant: pulled once, right before the command leaves, and void for many reasons.
 
-use palisade_protocol::wire::{Decline, Kind, ProofKind};
+use palisade_protocol::wire::{Agreed, Body, Decline, Kind, ProofKind};
 
 use super::rig::{
-    AGREES, NS, PROMISE, Rig, TARGET, Vote, WARRANT_LIFE, agent, fencer, first_life, ms, node,
+    AGREES, BEAT, NS, PROMISE, Rig, TARGET, Vote, WARRANT_LIFE, agent, fencer, first_life, ms, node,
 };
 use crate::fencer::Input;
 use crate::power::PowerReport;
@@ -109,6 +109,51 @@ fn a_majority_that_is_kept_renews_the_warrant_for_as_long_as_it_takes() {
     let (mut rig, id) = ordered();
     rig.run_for(ms(9_000));
     assert_eq!(pull(&mut rig, id), Ok(()));
+}
+
+/// A machine that stands still with its clock takes an old agreement for a new one: what is asked after
+/// it goes on is answered by those who did not.
+#[test]
+fn each_off_is_asked_for_anew_however_young_the_agreement_to_the_last_one_is() {
+    let (mut rig, id) = ordered();
+    rig.votes(Vote::Mute, Vote::Mute);
+    rig.reports(id, PowerReport::Failed);
+    rig.run_for(ms(1_000));
+    assert_eq!(rig.orders.len(), 1, "the agreement still stands, and is older than this Off");
+    rig.votes(AGREES, Vote::Mute);
+    rig.run_for(BEAT * 2);
+    assert_eq!(rig.orders.len(), 2);
+}
+
+#[test]
+fn no_off_is_ordered_before_all_that_has_come_is_read() {
+    let (mut rig, id) = ordered();
+    rig.votes(Vote::Mute, Vote::Mute);
+    rig.reports(id, PowerReport::Failed);
+    rig.run_for(ms(300));
+    let (target, boot) = (node(TARGET), first_life(TARGET));
+    let agreed = Agreed { target, boot, bound: true, promise_over: false, dog_trusted: false };
+    rig.says(fencer(2), Body::Agreed(agreed));
+    assert_eq!(rig.orders.len(), 1, "the next frame may void what this one says");
+    rig.input(Input::Tick);
+    assert_eq!(rig.orders.len(), 2);
+}
+
+#[test]
+fn a_voter_whose_beats_outrun_the_own_clock_makes_every_agreement_void() {
+    let beats_in_a_span = 6;
+    for (beats, void) in [(beats_in_a_span, Ok(())), (beats_in_a_span + 1, Err(Void::NoMajority))] {
+        let (mut rig, id) = ordered();
+        rig.run_for(BEAT);
+        rig.votes(Vote::Mute, Vote::Mute);
+        rig.run_to(rig.core.next_deadline());
+        rig.input(Input::Tick);
+        for _ in 0..beats {
+            let beat = Body::Beat(rig.peer(fencer(3)).beat);
+            rig.says(fencer(3), beat);
+        }
+        assert_eq!(pull(&mut rig, id), void, "after {beats} beats at once");
+    }
 }
 
 #[test]
