@@ -486,7 +486,7 @@ impl AgentCore {
 
     fn tell_quorum(&mut self, now: Instant, effects: &mut Effects) {
         let granted = self.voters.granted_within(now, self.fresh());
-        let quorate = self.is_renewed(now);
+        let quorate = granted >= self.voters.needed();
         if quorate == self.quorate_since.is_some() {
             return;
         }

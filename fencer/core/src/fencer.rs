@@ -1,13 +1,11 @@
 //! The fencer's state and its one door.
 
 use heapless::Vec;
-use palisade_protocol::ids::{
-    BootId, CASES_MAX, LinkId, NODES_MAX, NodeId, NodeMask, Peer, Role, Seq, VOTERS_MAX,
-};
-use palisade_protocol::peer::{Arrival, LinkBits, Links, Origin, PeerState, link_bit};
+use palisade_protocol::ids::{BootId, CASES_MAX, NODES_MAX, NodeId, Peer, Role, Seq, VOTERS_MAX};
+use palisade_protocol::peer::{Arrival, LinkBits, PeerState};
 use palisade_protocol::quorum::majority;
-use palisade_protocol::time::{Duration, Instant, earliest};
-use palisade_protocol::wire::{Beat, Body, Decline, Echo, Frame, Post, ProofKind, Renew};
+use palisade_protocol::time::{Instant, earliest};
+use palisade_protocol::wire::{Body, Echo, Frame, Post};
 
 use crate::case::Case;
 use crate::config::FencerConfig;
@@ -19,10 +17,17 @@ use crate::proof::Proof;
 use crate::warrant::{OrderId, PowerOrder};
 
 mod asking;
+mod braking;
 mod closing;
 mod granting;
+mod pardoning;
 mod powering;
+mod view;
+mod voters;
 mod voting;
+
+pub use view::{CaseView, MemberView, VoterView};
+use voters::{Voter, other_voters};
 
 /// Most frames of one input: a beat to each voter; two questions and a closing to each for each
 /// case; two for each answer that waited for the disk; two closings and an answer to a frame.
@@ -36,14 +41,6 @@ const PROOFS_MAX: usize = CASES_MAX + SENTENCES_EACH + 1;
 
 /// Most answers that wait for the disk: one for each other voter and case.
 const PENDING_MAX: usize = (VOTERS_MAX - 1) * CASES_MAX;
-
-/// How long a link or voter must be silent to be told as lost, in spans of suspicion: a link is
-/// told about, not acted upon, so it may take its time.
-const LINK_LOST_SPANS: u32 = 3;
-
-/// How many spans of suspicion after its leaving a life may still be told as granted: its last
-/// renewal, the beat that tells of the grant and the grant it tells of are each a span old at most.
-const STRAGGLER_SPANS: u32 = 3;
 
 /// One thing that happened.
 #[derive(Clone, Copy, Debug)]
@@ -117,19 +114,6 @@ impl Effects {
     }
 }
 
-/// One other voter.
-#[derive(Clone, Debug, Hash)]
-struct Voter {
-    id: NodeId,
-    peer: PeerState,
-    beat: Option<Beat>,
-    lost: bool,
-    links_lost: LinkBits,
-    config_told: bool,
-    /// How many beats of it came since the last one of this voter.
-    beats: u8,
-}
-
 /// A vote that waits for the disk.
 #[derive(Clone, Copy, Debug, Hash)]
 struct Pending {
@@ -167,61 +151,6 @@ pub struct FencerCore {
     disk_failed: bool,
     pending: Vec<Pending, PENDING_MAX>,
     started_at: Instant,
-}
-
-/// One member, for people.
-#[derive(Clone, Copy, Debug)]
-pub struct MemberView<'a> {
-    /// Which.
-    pub node: NodeId,
-    /// The life known.
-    pub boot: Option<BootId>,
-    /// When it was last granted something.
-    pub granted_at: Option<Instant>,
-    /// When it was last heard fresh.
-    pub heard_at: Option<Instant>,
-    /// What its last granted renewal said.
-    pub word: Option<Renew>,
-    /// Whether this life of it is condemned, and what proves it over.
-    pub condemned: Option<Option<ProofKind>>,
-    /// Whether it has left.
-    pub left: bool,
-    /// Fences within the last hour.
-    pub fences: usize,
-    /// Loss and last-heard, link by link.
-    pub links: &'a Links,
-}
-
-/// One other voter, for people.
-#[derive(Clone, Copy, Debug)]
-pub struct VoterView<'a> {
-    /// Which.
-    pub node: NodeId,
-    /// When it was last heard fresh.
-    pub heard_at: Option<Instant>,
-    /// Whether it holds back after its start.
-    pub holding: bool,
-    /// Loss and last-heard, link by link.
-    pub links: &'a Links,
-}
-
-/// One case, for people.
-#[derive(Clone, Copy, Debug)]
-pub struct CaseView {
-    /// Against whom.
-    pub target: NodeId,
-    /// Which life of it.
-    pub boot: BootId,
-    /// Since when.
-    pub opened_at: Instant,
-    /// Voters bound to it.
-    pub bound: usize,
-    /// Why the last voter declined.
-    pub declined: Option<Decline>,
-    /// Where its power is.
-    pub power: &'static str,
-    /// What proves it over.
-    pub proven: Option<ProofKind>,
 }
 
 impl FencerCore {
@@ -313,47 +242,6 @@ impl FencerCore {
         (self.heard_voters(now).len(), majority(self.config.voters.len()))
     }
 
-    /// The members, in the order of the configuration.
-    pub fn members(&self, now: Instant) -> impl Iterator<Item = MemberView<'_>> {
-        self.members.iter().map(move |member| MemberView {
-            node: member.node(),
-            boot: member.peer.boot(),
-            granted_at: member.granted_at,
-            heard_at: member.peer.heard_at(),
-            word: member.word,
-            condemned: member.peer.boot().map_or_else(
-                || member.unclosed().map(|sentence| sentence.closed),
-                |boot| member.sentence(boot).map(|sentence| sentence.closed),
-            ),
-            left: member.left.is_some() && member.left == member.peer.boot(),
-            fences: member.fences(now),
-            links: member.peer.links(),
-        })
-    }
-
-    /// The other voters, in the order of the configuration.
-    pub fn voters(&self) -> impl Iterator<Item = VoterView<'_>> {
-        self.voters.iter().map(|voter| VoterView {
-            node: voter.id,
-            heard_at: voter.peer.heard_at(),
-            holding: voter.beat.is_some_and(|beat| beat.holding),
-            links: voter.peer.links(),
-        })
-    }
-
-    /// The open cases of this fencer.
-    pub fn cases(&self) -> impl Iterator<Item = CaseView> {
-        self.cases.iter().map(|case| CaseView {
-            target: case.target,
-            boot: case.boot,
-            opened_at: case.opened_at,
-            bound: case.bound(),
-            declined: case.votes.iter().find_map(|vote| vote.declined),
-            power: case.power.as_ref().map_or("not begun", |power| power.stage_name()),
-            proven: case.proven.map(|(kind, _)| kind),
-        })
-    }
-
     fn heard(&mut self, now: Instant, frame: &Frame, effects: &mut Effects) {
         let echo_max = self.config.timing.echo_max();
         let start = self.config.start;
@@ -366,76 +254,6 @@ impl FencerCore {
             Arrival::Unproven => self.greet(now, frame, effects),
             Arrival::Twin => self.twin(now, frame.src, effects),
             Arrival::Copy => {}
-        }
-    }
-
-    fn voter_spoke(
-        &mut self,
-        now: Instant,
-        frame: &Frame,
-        (origin, asked_at): (Origin, Instant),
-        effects: &mut Effects,
-    ) {
-        let id = frame.src.node;
-        let voter = self.voters.iter_mut().find(|voter| voter.id == id);
-        if let Some(voter) = voter.filter(|_| origin != Origin::Same) {
-            voter.peer.adopt(now, frame);
-            voter.lost = false;
-            effects.tell(News::VoterHeard { voter: id });
-        }
-        match frame.body {
-            Body::Beat(beat) => self.voter_beat(now, id, beat, effects),
-            Body::Condemn(condemn) => self.asked(now, frame, condemn, effects),
-            Body::Agreed(agreed) => self.agreed(id, agreed, asked_at),
-            Body::Declined(declined) => self.declined(now, (id, asked_at), declined, effects),
-            Body::Fenced(fenced) => self.told_fenced(now, frame, fenced, effects),
-            Body::FencedAck(ack) => self.fenced_noted(id, ack),
-            Body::Pardon(pardon) => self.pardoned(now, frame, pardon),
-            Body::Hello
-            | Body::Renew(_)
-            | Body::Grant(_)
-            | Body::Withhold(_)
-            | Body::Request(_)
-            | Body::Leave(_)
-            | Body::LeaveAck(_)
-            | Body::Unreadable(_) => {}
-        }
-    }
-
-    fn voter_beat(&mut self, now: Instant, id: NodeId, beat: Beat, effects: &mut Effects) {
-        let mine = self.config.digest;
-        self.unlearn_leavings(now, beat);
-        let Some(voter) = self.voters.iter_mut().find(|voter| voter.id == id) else { return };
-        let differs = beat.config != mine;
-        if differs && !voter.config_told {
-            effects.tell(News::Alarm(Alarm::ConfigDiffers { peer: Peer::voter(id) }));
-        }
-        voter.config_told = differs;
-        voter.beat = Some(beat);
-        voter.beats = voter.beats.saturating_add(1);
-        self.notice_standstill(id);
-    }
-
-    /// A voter from which more beats came at once than a network holds back says that this machine
-    /// stood still, its clock too, as a paused virtual one does: what was agreed to before is void.
-    fn notice_standstill(&mut self, id: NodeId) {
-        let raw = self.config.timing.raw();
-        let outruns =
-            |voter: &Voter| raw.beat.saturating_mul(u32::from(voter.beats)) > raw.suspect_after;
-        if self.voters.iter().any(|voter| voter.id == id && outruns(voter)) {
-            self.cases.iter_mut().for_each(Case::void_votes);
-        }
-    }
-
-    /// A life that another voter grants, longer after it left than any straggler is granted, has
-    /// come back unheard by this voter. What it said of its watchdog was before it put that to sleep.
-    fn unlearn_leavings(&mut self, now: Instant, beat: Beat) {
-        let stragglers = self.config.timing.raw().suspect_after.saturating_mul(STRAGGLER_SPANS);
-        for member in &mut self.members {
-            let granted = beat.granting.has(member.node());
-            if granted && member.left.is_some() && now.since(member.left_at) > stragglers {
-                (member.left, member.word) = (None, None);
-            }
         }
     }
 
@@ -494,52 +312,11 @@ impl FencerCore {
         self.raise_forgotten(now);
     }
 
-    /// All peers gone in one window: it is this voter that is cut off, and silence proves nothing.
-    fn suspect_self(&mut self, now: Instant) {
-        let (heard, needed) = self.quorum(now);
-        if heard < needed {
-            self.ears_since = now;
-        }
-    }
-
-    fn my_beat(&self, now: Instant) -> Beat {
-        let span = self.config.timing.raw().suspect_after;
-        let lately = |member: &&Member| member.granted_at.is_some_and(|at| now.since(at) <= span);
-        let granting = self.members.iter().filter(lately).map(Member::node).collect();
-        Beat { holding: self.is_holding(now), granting, config: self.config.digest }
-    }
-
     fn tell_hold(&mut self, now: Instant, effects: &mut Effects) {
         if !self.hold_told && !self.is_holding(now) {
             self.hold_told = true;
             effects.tell(News::HoldOver);
         }
-    }
-
-    fn watch_links(&mut self, now: Instant, effects: &mut Effects) {
-        let span = self.config.timing.raw().suspect_after.saturating_mul(LINK_LOST_SPANS);
-        for voter in &mut self.voters {
-            let heard = voter.peer.heard_at().is_some_and(|at| now.since(at) <= span);
-            if !heard && !voter.lost && voter.peer.heard_at().is_some() {
-                effects.tell(News::VoterLost { voter: voter.id });
-            } else if heard && voter.lost {
-                effects.tell(News::VoterHeard { voter: voter.id });
-            }
-            voter.lost = !heard;
-            let peer = Peer::voter(voter.id);
-            tell_links(now, span, (peer, &voter.peer), &mut voter.links_lost, effects);
-        }
-        for (member, lost) in self.members.iter().zip(&mut self.member_links_lost) {
-            tell_links(now, span, (member.as_peer(), &member.peer), lost, effects);
-        }
-    }
-
-    /// Voters heard within `suspect_after`, this one too.
-    fn heard_voters(&self, now: Instant) -> NodeMask {
-        let span = self.config.timing.raw().suspect_after;
-        let heard = |voter: &&Voter| voter.peer.heard_at().is_some_and(|at| now.since(at) <= span);
-        let others: NodeMask = self.voters.iter().filter(heard).map(|voter| voter.id).collect();
-        others.with(self.config.me)
     }
 
     /// Whoever was at work on a condemned life may still be, until its warrant has lapsed, and what
@@ -576,13 +353,6 @@ impl FencerCore {
             self.dirty = true;
         }
         self.version
-    }
-
-    fn post_to_voters(&mut self, now: Instant, body: Body, effects: &mut Effects) {
-        for voter in &mut self.voters {
-            let (seq, echo) = (voter.peer.next_seq(now), voter.peer.echo());
-            effects.send(Post { dst: Peer::voter(voter.id), seq, echo, body });
-        }
     }
 
     fn post(
@@ -633,46 +403,6 @@ fn recall_shooter(member: &mut Member, sentence: &Sentence, until: Instant) {
         }
     };
     member.is_held_by(Hold { shooter, until, asked });
-}
-
-fn other_voters(config: &FencerConfig) -> Vec<Voter, VOTERS_MAX> {
-    let others = config.voters.iter().copied().filter(|id| *id != config.me);
-    others
-        .map(|id| Voter {
-            id,
-            peer: PeerState::new(),
-            beat: None,
-            lost: false,
-            links_lost: 0,
-            config_told: false,
-            beats: 0,
-        })
-        .collect()
-}
-
-/// Tells which links a peer that is heard is not heard over, each change once.
-fn tell_links(
-    now: Instant,
-    span: Duration,
-    (peer, state): (Peer, &PeerState),
-    lost: &mut LinkBits,
-    effects: &mut Effects,
-) {
-    let heard = state.links().heard_within(now, span);
-    if heard == 0 {
-        return;
-    }
-    for link in (0..=u8::MAX).map_while(LinkId::new) {
-        let bit = link_bit(link);
-        let (was_lost, ever) = (*lost & bit != 0, state.links().of(link).heard_at.is_some());
-        let is_lost = ever && heard & bit == 0;
-        if is_lost && !was_lost {
-            effects.tell(News::LinkLost { peer, link });
-        } else if !is_lost && was_lost {
-            effects.tell(News::LinkBack { peer, link });
-        }
-        *lost = if is_lost { *lost | bit } else { *lost & !bit };
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! Cases of this fencer: when one is opened, who is asked, what the answers make of it.
 
 use palisade_protocol::ids::{BootId, NodeId, NodeMask, Peer};
-use palisade_protocol::quorum::majority;
 use palisade_protocol::time::{Duration, Instant};
-use palisade_protocol::wire::{Agreed, Body, Condemn, Decline, Declined, Frame, Pardon, Why};
+use palisade_protocol::wire::{Agreed, Body, Condemn, Decline, Declined, Why};
 
-use super::{Effects, FencerCore, Voter};
+use super::{Effects, FencerCore};
 use crate::case::{Case, Stage};
 use crate::durable::Sentence;
-use crate::member::{Hold, Member};
+use crate::member::Member;
 use crate::news::{Alarm, News, Refused};
 use crate::power::PowerSequence;
 use crate::proof::Evidence;
@@ -56,28 +55,6 @@ impl FencerCore {
             } else if self.is_granted_elsewhere(now, life.0) {
                 self.forgive(now, life);
             }
-        }
-    }
-
-    /// Whether so many others grant leases to `target` that no majority can be bound to end it.
-    pub(super) fn is_granted_elsewhere(&self, now: Instant, target: NodeId) -> bool {
-        let heard = self.heard_voters(now);
-        let grants = |voter: &&Voter| {
-            heard.has(voter.id) && voter.beat.is_some_and(|beat| beat.granting.has(target))
-        };
-        let granting = self.voters.iter().filter(grants).count();
-        let voters = self.config.voters.len();
-        voters.saturating_sub(granting) < majority(voters)
-    }
-
-    /// A sentence that this voter cannot take up, because it is on its own machine or that machine is
-    /// condemned, and that nobody else does, is taken back, or one on a life that had left and that a
-    /// majority grants again. Not while the machine may still fall.
-    pub(super) fn forgive(&mut self, now: Instant, (target, boot): (NodeId, BootId)) {
-        let member = self.member_mut(Peer::member(target));
-        let forgiven = member.is_some_and(|m| !m.is_kept_out(now) && m.forget(boot));
-        if forgiven {
-            self.changed();
         }
     }
 
@@ -209,75 +186,6 @@ impl FencerCore {
         self.cases = cases;
     }
 
-    /// Whether this voter's own sentence on a life that speaks again may be taken back: no majority
-    /// can be bound, so no warrant was ever given on it.
-    ///
-    /// Not while another shooter counts on it.
-    pub(super) fn may_pardon(&self, now: Instant, frame: &Frame) -> bool {
-        let me = self.config.me;
-        let shooter = self.member(frame.src.node).and_then(|member| member.shooter(now));
-        let case = self.cases.iter().find(|case| case.is(frame.src.node, frame.boot));
-        let open = case.filter(|case| case.proven.is_none() && shooter.is_none_or(|id| id == me));
-        open.is_some_and(|case| self.is_cleared(now, case) && self.no_majority_is_bound(case))
-    }
-
-    /// Whether a case against a life that is heard again is at an end: nobody is bound to it, or no
-    /// majority can be, and no command of it is under way.
-    pub(super) fn is_cleared(&self, now: Instant, case: &Case) -> bool {
-        let life = self.config.timing.warrant_life();
-        let falls = case.power.as_ref().is_some_and(|power| power.may_fall(now));
-        case.why == Why::Silence
-            && match case.stage {
-                Stage::Sounding => true,
-                Stage::Binding => self.no_majority_is_bound(case),
-                Stage::Warranted => {
-                    let lapsed = case.proven.is_none() && !case.stands(now, life);
-                    lapsed && !falls && self.no_majority_is_bound(case)
-                }
-            }
-    }
-
-    /// Takes back what was asked of others, and this voter's own sentence.
-    pub(super) fn pardon(&mut self, now: Instant, frame: &Frame, effects: &mut Effects) {
-        let (target, boot) = (frame.src.node, frame.boot);
-        self.cases.retain(|case| !case.is(target, boot));
-        if let Some(member) = self.member_mut(frame.src) {
-            member.pardon(boot);
-            member.pardoned_at = Some(now);
-            member.suspected = None;
-        }
-        self.changed();
-        self.release(now, (target, boot), effects);
-        effects.tell(News::Cleared { target });
-    }
-
-    /// Nobody is held back any longer for a case of this fencer. What is lost of it lapses by
-    /// itself, a warrant's life later.
-    pub(super) fn release(
-        &mut self,
-        now: Instant,
-        (target, boot): (NodeId, BootId),
-        effects: &mut Effects,
-    ) {
-        self.let_go(now, (target, boot), effects);
-        if self.member_mut(Peer::member(target)).is_some_and(|member| member.release(now, boot)) {
-            self.changed();
-        }
-    }
-
-    /// Nothing of this fencer is under way, so nobody has to keep the next life out.
-    fn let_go(&mut self, now: Instant, (target, boot): (NodeId, BootId), effects: &mut Effects) {
-        let me = self.config.me;
-        if let Some(member) = self.member_mut(Peer::member(target)) {
-            match member.hold {
-                Some(Hold { shooter, asked: Some(_), .. }) if shooter == me => member.orphan(),
-                Some(Hold { shooter, asked: None, .. }) if shooter == me => member.hold = None,
-                Some(_) | None => {}
-            }
-        }
-        self.post_to_voters(now, Body::Pardon(Pardon { target, boot }), effects);
-    }
-
     /// Whoever was at work says so. Where it has not seen what became of the machine, it looks after
     /// it later, unless a new life is heard by then.
     fn finish(&mut self, now: Instant, case: &Case, effects: &mut Effects) {
@@ -290,27 +198,6 @@ impl FencerCore {
         } else {
             self.let_go(now, life, effects);
         }
-    }
-
-    /// A life that a majority does not know to end, because it left or was replaced, is no concern
-    /// of this voter until it is heard. Told once.
-    fn give_up(&mut self, now: Instant, (target, boot): (NodeId, BootId), effects: &mut Effects) {
-        let me = self.config.me;
-        let member = self.member_mut(Peer::member(target));
-        let Some(member) = member.filter(|m| m.shooter(now).is_none_or(|id| id == me)) else {
-            return;
-        };
-        let was_bound = member.pardon(boot);
-        if member.peer.boot() == Some(boot) {
-            (member.left, member.left_at) = (Some(boot), now);
-        }
-        if member.given_up.replace(boot) != Some(boot) {
-            effects.tell(News::Cleared { target });
-        }
-        if was_bound {
-            self.changed();
-        }
-        self.cases.retain(|case| !case.is(target, boot));
     }
 
     fn order(
@@ -332,50 +219,6 @@ impl FencerCore {
         }
         let opened = self.open_case(now, (target, boot, Why::Operator), effects);
         opened.then_some(()).ok_or(Refused::TooMany)
-    }
-
-    /// Whether a brake holds this case back; told once.
-    fn brake(
-        &mut self,
-        now: Instant,
-        (target, boot, why): (NodeId, BootId, Why),
-        effects: &mut Effects,
-    ) -> bool {
-        let loop_max = usize::from(self.config.fences_per_hour_max);
-        let Some(member) = self.member(target) else { return true };
-        let looping = member.fences(now) >= loop_max && why != Why::Operator;
-        let crowded = why.is_order() && self.is_crowded(self.being_fenced(&self.cases), target);
-        if looping {
-            self.tell_brake((target, boot), Alarm::FenceLoop { target }, effects);
-        } else if crowded {
-            self.tell_brake((target, boot), Alarm::TooMany { target }, effects);
-        }
-        looping || crowded
-    }
-
-    pub(super) fn tell_brake(
-        &mut self,
-        (target, boot): (NodeId, BootId),
-        alarm: Alarm,
-        effects: &mut Effects,
-    ) {
-        let member = self.member_mut(Peer::member(target));
-        if let Some(member) = member.filter(|member| member.loop_told != Some(boot)) {
-            member.loop_told = Some(boot);
-            effects.tell(News::Alarm(alarm));
-        }
-    }
-
-    /// The nodes that anybody may be bound to end. A case that only sounds is none: the others may
-    /// hear its target all the time.
-    fn being_fenced(&self, cases: &[Case]) -> NodeMask {
-        let bound = self.members.iter().filter(|member| member.unclosed().is_some());
-        let pursued = cases.iter().filter(|case| case.binds_anybody());
-        bound.map(Member::node).chain(pursued.map(|case| case.target)).collect()
-    }
-
-    fn is_crowded(&self, being_fenced: NodeMask, target: NodeId) -> bool {
-        being_fenced.without(target).len() >= usize::from(self.config.fences_at_once_max)
     }
 
     /// A case that the others see no ground for gives its place up, or one that only raises; it is
@@ -514,13 +357,6 @@ impl FencerCore {
         if let Some(evidence) = evidence {
             self.prove(now, case, evidence, effects);
         }
-    }
-
-    fn no_majority_is_bound(&self, case: &Case) -> bool {
-        let unbound = |decline: Option<Decline>| decline == Some(Decline::StillHeard);
-        let unbound = case.votes.iter().filter(|vote| unbound(vote.declined)).count();
-        let voters = self.config.voters.len();
-        voters.saturating_sub(unbound) < majority(voters)
     }
 
     fn tell_failed(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
