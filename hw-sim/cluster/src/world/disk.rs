@@ -85,7 +85,35 @@ impl Disk {
         self.writing.clear();
     }
 
+    /// The voter grants a life something again: what it had on its disk against it is taken back.
+    pub(super) fn pardon(&mut self, target: NodeId, boot: BootId) {
+        self.condemned.remove(&(target, boot));
+    }
+
+    /// Whether a life is condemned here, and was not granted anything since.
     pub(super) fn has_condemned(&self, target: NodeId, boot: BootId) -> bool {
         self.condemned.contains(&(target, boot))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_fencer_core::durable::{Sentence, ShotBy};
+
+    use super::*;
+
+    #[test]
+    fn a_life_that_is_granted_something_again_is_condemned_no_longer() {
+        let (target, boot) = (NodeId::new(1).unwrap(), BootId(7));
+        let sentence =
+            Sentence { target, boot, closed: None, released: false, shot_by: ShotBy::Nobody };
+        let mut state = DurableState::default();
+        state.sentences.push(sentence).unwrap();
+        let mut disk = Disk::new(true);
+        disk.write(&state);
+        assert_eq!(disk.written(), Some((0, true)));
+        assert!(disk.has_condemned(target, boot));
+        disk.pardon(target, boot);
+        assert!(!disk.has_condemned(target, boot));
     }
 }

@@ -184,8 +184,12 @@ impl World {
         let clock = self.machine(voter).clock;
         let ends = clock.world(clock.local(now) + promise);
         let place = usize::from(voter.get()) - 1;
-        if let Some(end) = self.machine(member).promises.get_mut(place) {
+        let machine = self.machine(member);
+        if let Some(end) = machine.promises.get_mut(place) {
             *end = ends.max(*end);
+        }
+        if let Some(boot) = machine.running_boot() {
+            self.machine(voter).disk.pardon(member, boot);
         }
     }
 }
