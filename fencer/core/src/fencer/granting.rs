@@ -24,15 +24,16 @@ impl FencerCore {
         effects: &mut Effects,
     ) {
         match origin {
-            Origin::Same => {}
             Origin::NewStart => self.adopt_start(now, frame),
-            Origin::NewBoot => {
+            Origin::Same | Origin::NewBoot => {
                 self.close_former_lives(now, frame, effects);
                 if self.is_held(now, frame) {
                     self.ask_the_last_shooter(now, frame.src.node, effects);
                     return self.withhold(now, frame, Withheld::Fencing, effects);
                 }
-                self.adopt_life(now, frame);
+                if origin == Origin::NewBoot {
+                    self.adopt_life(now, frame);
+                }
             }
         }
         match frame.body {

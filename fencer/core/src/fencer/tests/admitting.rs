@@ -1,7 +1,7 @@
 //! Lives that come: by echo, when nobody is at work on an earlier one, and one at a time.
 
-use palisade_protocol::ids::Start;
-use palisade_protocol::wire::{Body, Kind, Pardon, Post, ProofKind, Why, Withheld};
+use palisade_protocol::ids::{BootId, Start};
+use palisade_protocol::wire::{Body, Condemn, Kind, Pardon, Post, ProofKind, Why, Withheld};
 
 use super::rig::{
     AGREES, DIGEST, NS, Rig, TARGET, Vote, WARRANT, agent, config, fencer, first_life, ms, node,
@@ -55,6 +55,25 @@ fn while_a_shooter_is_at_work_the_next_life_is_held_back_until_its_warrant_has_l
     rig.run_to(bound_at + WARRANT);
     assert_eq!(rig.renews(TARGET), Ok(()));
     assert_eq!(admitted(&rig, true), 1);
+}
+
+/// This voter was restarted, and never knew the life before.
+#[test]
+fn a_life_known_but_silent_waits_for_a_shooter_that_asked_about_one_before_it() {
+    let mut config = config();
+    config.members[3].has_power_device = false;
+    let mut rig = Rig::with(config);
+    rig.silence(agent(TARGET));
+    rig.run_for(ms(301));
+    let (target, boot, why) = (node(TARGET), BootId(0xa000), Why::Silence);
+    let answers = rig.says(fencer(2), Body::Condemn(Condemn { target, boot, why, bind: true }));
+    let bound_at = rig.now;
+    assert_eq!(answers.iter().map(Body::kind).collect::<Vec<_>>(), [Kind::AGREED]);
+    rig.peer(agent(TARGET)).speaks = true;
+    rig.run_for(ms(200));
+    assert_eq!(rig.renews(TARGET), Err(Withheld::Fencing));
+    rig.run_to(bound_at + WARRANT);
+    assert_eq!(rig.renews(TARGET), Ok(()));
 }
 
 #[test]
