@@ -416,6 +416,7 @@ fn a_reading_that_comes_too_late_is_never_taken_for_the_next() {
     talk.step();
     talk.bmc.deaf_to = 1;
     talk.feed(Input::Order { order: Order::Status, by });
+    talk.feed(Input::GiveUp(2));
     let late = talk.bmc.seal(&off_reading(3));
 
     talk.bmc.power_on = true;
@@ -431,11 +432,13 @@ fn a_number_that_went_unanswered_does_not_come_round_again() {
     let by = talk.now + Duration::from_secs(50);
     talk.bmc.deaf_to = 1;
     talk.feed(Input::Order { order: Order::Status, by });
+    talk.feed(Input::GiveUp(1));
     let late = talk.bmc.seal(&off_reading(2));
-    for _ in 0..64 {
+    for round in 1..65 {
         talk.order(Order::On);
         talk.bmc.deaf_to = 1;
         talk.feed(Input::Order { order: Order::DeviceId, by });
+        talk.feed(Input::GiveUp(2 * round + 1));
         if talk.client.is_over() {
             return;
         }

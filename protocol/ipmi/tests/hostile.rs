@@ -101,6 +101,25 @@ proptest! {
         prop_assert!(!matches!(event, Some(Event::Answered(_) | Event::Declined(_))));
     }
 
+    /// The same with a question that leaves with the proof of the password.
+    #[test]
+    fn a_question_on_board_of_a_login_is_answered_by_the_bmc_alone(
+        tricks in prop::collection::vec(mischief(), 0..40),
+    ) {
+        let mut talk = Talk::with_orders(FakeBmc::new(), &[Order::Status]);
+        let mut event = talk.feed(Input::Tick);
+        for trick in &tricks {
+            event = event.or_else(|| play(&mut talk, trick));
+            if let Some(Event::Answered(answer)) = event.take() {
+                prop_assert_eq!(answer, Answer::Status(status(true)));
+            }
+            if talk.client.is_over() || talk.client.next_deadline().is_none() {
+                break;
+            }
+            event = talk.step();
+        }
+    }
+
     /// The machine was off, was switched on, and is on: no replay, forgery or delay of what the BMC
     /// said while it was off makes it off again.
     #[test]

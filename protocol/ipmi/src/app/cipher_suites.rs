@@ -12,6 +12,8 @@ use crate::wire::Reader;
 pub const CIPHER_LIST_CHUNK: usize = 16;
 
 const STANDARD_RECORD: u8 = 0xC0;
+const OEM_RECORD: u8 = 0xC1;
+const IS_RECORD: u8 = 0xC0;
 const INTEGRITY_TAG: u8 = 0x40;
 const CONFIDENTIALITY_TAG: u8 = 0x80;
 const BY_SUITE: u8 = 0x80;
@@ -41,6 +43,27 @@ pub struct CipherSuiteChunk {
 /// The whole list of records for `suites`.
 pub fn cipher_suite_records(suites: &[Suite]) -> Vec<u8> {
     suites.iter().flat_map(|suite| record(*suite)).collect()
+}
+
+/// The numbers of the standard suites in a whole list, in its order. A maker's own suites, and bytes
+/// that are no record, are passed over.
+pub fn cipher_suite_ids(records: &[u8]) -> Vec<u8> {
+    let mut ids = Vec::new();
+    let mut rest = records;
+    while let [kind, tail @ ..] = rest {
+        let begins = if *kind == STANDARD_RECORD { tail.first() } else { None };
+        ids.extend(begins);
+        // Behind the head, which may have any value, come bytes with a tag.
+        let head = match *kind {
+            STANDARD_RECORD => 1,
+            OEM_RECORD => 4,
+            _ => 0,
+        };
+        let tail = tail.get(head..).unwrap_or_default();
+        let next = tail.iter().position(|byte| byte & IS_RECORD == IS_RECORD);
+        rest = next.and_then(|next| tail.get(next..)).unwrap_or_default();
+    }
+    ids
 }
 
 impl GetCipherSuites {
@@ -108,4 +131,20 @@ fn record(suite: Suite) -> [u8; 5] {
         INTEGRITY_TAG | algorithms.integrity,
         CONFIDENTIALITY_TAG | algorithms.confidentiality,
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_back_with_the_makers_own_suites_passed_over() {
+        let ours = cipher_suite_records(&[Suite::Sha1, Suite::Sha256]);
+        assert_eq!(cipher_suite_ids(&ours), [3, 17]);
+        let oem = [0xC1, 0x80, 0xC0, 0x01, 0x00, 0x01, 0x41];
+        let zero = [0xC0, 0, 0, 0x40, 0x80];
+        assert_eq!(cipher_suite_ids(&[&oem[..], &zero, &ours].concat()), [0, 3, 17]);
+        assert!(cipher_suite_ids(&[0x01, 0x41]).is_empty());
+        assert!(cipher_suite_ids(&[0xC0]).is_empty());
+    }
 }

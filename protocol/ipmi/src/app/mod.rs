@@ -8,8 +8,8 @@ mod session;
 
 pub use auth_capabilities::{AuthCapabilities, GetAuthCapabilities};
 pub use cipher_suites::{
-    CIPHER_LIST_CHUNK, CipherSuiteChunk, GetCipherSuites, cipher_suite_records,
+    CIPHER_LIST_CHUNK, CipherSuiteChunk, GetCipherSuites, cipher_suite_ids, cipher_suite_records,
 };
 pub use device_id::{DeviceId, GET_DEVICE_ID, GetDeviceId, encode_device_id};
-pub use guid::GetSystemGuid;
+pub use guid::{GetSystemGuid, Guid, NoGuid};
 pub use session::{CloseSession, INVALID_SESSION_ID, SetSessionPrivilege};

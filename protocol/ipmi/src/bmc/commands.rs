@@ -4,7 +4,7 @@ use ipmi_rs_core::connection::NetFn;
 use palisade_protocol::time::Instant;
 
 use super::engine::Engine;
-use super::hardware::{Declined, Hardware};
+use super::hardware::{Declined, Hardware, Veto};
 use super::session::Stage;
 use crate::app::{
     AuthCapabilities, CipherSuiteChunk, CloseSession, GET_DEVICE_ID, GetAuthCapabilities,
@@ -24,7 +24,7 @@ const CHANNEL: u8 = 1;
 
 /// Everything that a session can order.
 #[derive(Clone, Copy, Debug)]
-enum Command {
+pub(super) enum Command {
     DeviceId,
     SystemGuid,
     AuthCapabilities,
@@ -41,7 +41,7 @@ enum Command {
 }
 
 impl Command {
-    fn of(request: &Ipmb<'_>) -> Option<Self> {
+    pub(super) fn of(request: &Ipmb<'_>) -> Option<Self> {
         match (NetFn::from(request.netfn), request.command) {
             (NetFn::App, GET_DEVICE_ID) => Some(Self::DeviceId),
             (NetFn::App, GetSystemGuid::COMMAND) => Some(Self::SystemGuid),
@@ -79,7 +79,7 @@ impl Command {
     }
 }
 
-type Answer = Result<Vec<u8>, Declined>;
+pub(super) type Answer = Result<Vec<u8>, Declined>;
 
 impl Engine {
     /// A command without a session.
@@ -104,28 +104,61 @@ impl Engine {
         }
     }
 
-    /// A command of session `id`.
-    pub(super) fn run(
+    /// Whether session `id` may give this command, and nothing speaks against it.
+    pub(super) fn admit(
         &mut self,
         now: Instant,
         id: u32,
         request: &Ipmb<'_>,
         hardware: &mut dyn Hardware,
-    ) -> Answer {
-        let command = Command::of(request).ok_or(Declined(code::INVALID_COMMAND))?;
+    ) -> Result<Command, Veto> {
+        let declined = |code| Veto::Declined(Declined(code));
+        let command = Command::of(request).ok_or(declined(code::INVALID_COMMAND))?;
         if self.level(id) < Some(command.needs()) {
-            return Err(Declined(code::PRIVILEGE));
+            return Err(declined(code::PRIVILEGE));
         }
-        if let Some(declined) = hardware.veto(now, request) {
-            return Err(declined);
+        hardware.veto(now, request).map_or(Ok(command), Err)
+    }
+
+    /// A command of session `id` that was admitted.
+    pub(super) fn run(
+        &mut self,
+        now: Instant,
+        id: u32,
+        command: Command,
+        data: &[u8],
+        hardware: &mut dyn Hardware,
+    ) -> Answer {
+        match command {
+            Command::SetPrivilege => self.set_privilege(id, data),
+            Command::Close => self.close(now, id, data),
+            Command::SystemGuid
+            | Command::AuthCapabilities
+            | Command::CipherSuites
+            | Command::DeviceId
+            | Command::ChassisStatus
+            | Command::ChassisControl
+            | Command::RestorePolicy
+            | Command::RestartCause
+            | Command::SetWatchdog
+            | Command::GetWatchdog
+            | Command::ResetWatchdog => self.act(now, command, data, hardware),
         }
-        let data = request.data;
+    }
+
+    /// A command that has nothing to do with sessions.
+    pub(super) fn act(
+        &self,
+        now: Instant,
+        command: Command,
+        data: &[u8],
+        hardware: &mut dyn Hardware,
+    ) -> Answer {
         match command {
             Command::SystemGuid => self.guid(data),
             Command::AuthCapabilities => self.auth_capabilities(data),
             Command::CipherSuites => self.cipher_suites(data),
-            Command::SetPrivilege => self.set_privilege(id, data),
-            Command::Close => self.close(id, data),
+            Command::SetPrivilege | Command::Close => Err(Declined(code::INVALID_COMMAND)),
             Command::DeviceId => bare(data, || Ok(encode_device_id(&hardware.device_id()))),
             Command::ChassisStatus => {
                 bare(data, || hardware.chassis_status(now).map(|status| status.encode()))
@@ -171,15 +204,17 @@ impl Engine {
 
     fn cipher_suites(&self, data: &[u8]) -> Answer {
         let request = read(GetCipherSuites::parse_request(data))?;
+        let suites = self.config.suites.iter().copied();
+        let offered: Vec<Suite> = suites.filter(|suite| self.config.offers(*suite)).collect();
         let list = match request.by_suite {
-            true => cipher_suite_records(&self.config.suites),
-            false => algorithm_list(&self.config.suites),
+            true => cipher_suite_records(&offered),
+            false => algorithm_list(&offered),
         };
         Ok(CipherSuiteChunk::of(&list, request, CHANNEL).encode())
     }
 
     fn guid(&self, data: &[u8]) -> Answer {
-        bare(data, || Ok(self.config.guid.to_vec()))
+        bare(data, || Ok(self.config.shown_guid().to_vec()))
     }
 
     fn set_privilege(&mut self, id: u32, data: &[u8]) -> Answer {
@@ -199,12 +234,12 @@ impl Engine {
     }
 
     /// One's own session, or as administrator any.
-    fn close(&mut self, id: u32, data: &[u8]) -> Answer {
+    fn close(&mut self, now: Instant, id: u32, data: &[u8]) -> Answer {
         let CloseSession(which) = read(CloseSession::parse_request(data))?;
         if which != id && self.level(id) < Some(Privilege::Admin) {
             return Err(Declined(code::PRIVILEGE));
         }
-        if !self.sessions.remove(which) {
+        if !self.sessions.remove(now, which, self.config.quirks.reclaim) {
             return Err(Declined(INVALID_SESSION_ID));
         }
         Ok(Vec::new())

@@ -2,6 +2,7 @@
 
 use palisade_protocol::time::Duration;
 
+use super::quirks::Quirks;
 use crate::privilege::Privilege;
 use crate::secret::Secret;
 use crate::suite::Suite;
@@ -37,6 +38,8 @@ pub struct Config {
     pub setup_max: Duration,
     /// A session that says nothing for longer is given up. [IPMI2 §6.12.15]
     pub idle_max: Duration,
+    /// Departures from the specification.
+    pub quirks: Quirks,
 }
 
 impl Config {
@@ -52,7 +55,23 @@ impl Config {
             slots: 15,
             setup_max: Duration::from_secs(3),
             idle_max: Duration::from_secs(60),
+            quirks: Quirks::default(),
         }
+    }
+
+    /// The GUID that is shown.
+    pub(super) fn shown_guid(&self) -> [u8; 16] {
+        self.quirks.guid.unwrap_or(self.guid)
+    }
+
+    /// Slots that may be in use.
+    pub(super) const fn open_slots(&self) -> usize {
+        if self.quirks.full { 0 } else { self.slots }
+    }
+
+    /// Whether `suite` can be had.
+    pub(super) fn offers(&self, suite: Suite) -> bool {
+        self.suites.contains(&suite) && self.quirks.only_suite.is_none_or(|only| only == suite)
     }
 
     pub(super) fn user(&self, name: &[u8]) -> Option<&User> {

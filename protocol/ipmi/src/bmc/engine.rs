@@ -5,7 +5,7 @@ use std::fmt;
 use palisade_protocol::time::Instant;
 
 use super::config::Config;
-use super::hardware::Hardware;
+use super::hardware::{Declined, Hardware, Veto};
 use super::session::{Sessions, Stage};
 use crate::entropy::Entropy;
 use crate::wire::{
@@ -17,12 +17,14 @@ pub struct Engine {
     pub(super) config: Config,
     pub(super) entropy: Entropy,
     pub(super) sessions: Sessions,
+    /// Global enables of the system interface; kept, and of no effect. [IPMI2 §22.1]
+    pub(super) enables: u8,
 }
 
 impl Engine {
     /// A BMC without sessions. `entropy` makes session ids, random numbers and initial vectors.
     pub fn new(config: Config, entropy: Entropy) -> Self {
-        Self { config, entropy, sessions: Sessions::default() }
+        Self { config, entropy, sessions: Sessions::default(), enables: 0 }
     }
 
     /// Answers `datagram`, acting on `hardware`. `None`: nothing is to be sent, as for everything
@@ -48,6 +50,11 @@ impl Engine {
     pub fn sessions(&mut self, now: Instant) -> usize {
         self.sessions.expire(now, &self.config);
         self.sessions.len()
+    }
+
+    /// How many consoles did not prove that they know the password.
+    pub const fn failed_logins(&self) -> u32 {
+        self.sessions.failed_logins()
     }
 
     /// The BMC restarted: every session is forgotten.
@@ -110,10 +117,26 @@ impl Engine {
         session.last_heard = now;
         let request = Ipmb::parse(&payload).ok().filter(is_for_us)?;
         let (keys, console_id) = (active.keys.clone(), session.console_id);
-        let sequence = active.next_sequence();
-        let answer = completed(self.run(now, id, &request, hardware));
-        let reply = request.reply(&answer).encode();
+        let sequence = active.next_sequence(self.config.quirks.skips_sequence);
+        let outcome = match self.admit(now, id, &request, hardware) {
+            Ok(command) => self.run(now, id, command, request.data, hardware),
+            Err(Veto::Declined(declined)) => Err(declined),
+            Err(Veto::Silence) => return None,
+        };
+        let reply = self.reply(&request, outcome);
         Some(keys.seal(console_id, sequence, self.entropy.array(), &reply))
+    }
+
+    fn reply(&self, request: &Ipmb<'_>, outcome: Result<Vec<u8>, Declined>) -> Vec<u8> {
+        let mut answer = completed(outcome);
+        if self.config.quirks.bare_answers {
+            answer.truncate(1);
+        }
+        let mut reply = request.reply(&answer).encode();
+        if let Some(checksum) = reply.last_mut().filter(|_| self.config.quirks.bad_checksums) {
+            *checksum = checksum.wrapping_add(1);
+        }
+        reply
     }
 }
 
@@ -129,7 +152,7 @@ fn is_for_us(request: &Ipmb<'_>) -> bool {
 }
 
 /// Completion code and data.
-fn completed(outcome: Result<Vec<u8>, super::Declined>) -> Vec<u8> {
+pub(super) fn completed(outcome: Result<Vec<u8>, Declined>) -> Vec<u8> {
     match outcome {
         Ok(data) => [&[0], data.as_slice()].concat(),
         Err(declined) => vec![declined.0],

@@ -13,12 +13,21 @@ use crate::wire::Ipmb;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Declined(pub u8);
 
+/// What happens to a command instead of being carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Veto {
+    /// It is answered with a completion code.
+    Declined(Declined),
+    /// It is not answered.
+    Silence,
+}
+
 /// Chassis, watchdog and identity behind a BMC. Each call has been authorised already and is told
 /// the time; each may decline with a completion code.
 pub trait Hardware {
-    /// Asked before each command of a session, after its privilege was checked: a code that is to
-    /// be answered instead. For faults.
-    fn veto(&mut self, now: Instant, request: &Ipmb<'_>) -> Option<Declined> {
+    /// Asked before each command, after its privilege was checked: what is to happen instead. For
+    /// faults.
+    fn veto(&mut self, now: Instant, request: &Ipmb<'_>) -> Option<Veto> {
         let _ = (now, request);
         None
     }

@@ -4,7 +4,7 @@ use ipmi_rs_core::connection::Message;
 use palisade_protocol::time::{Duration, Instant};
 use proptest::prelude::*;
 
-use super::{Config, Declined, Engine, Hardware, User};
+use super::{Config, Declined, Engine, Hardware, User, Veto};
 use crate::app::{
     CloseSession, DeviceId, GetAuthCapabilities, GetCipherSuites, GetDeviceId, GetSystemGuid,
     SetSessionPrivilege,
@@ -36,8 +36,8 @@ struct Machine {
 }
 
 impl Hardware for Machine {
-    fn veto(&mut self, _now: Instant, _request: &Ipmb<'_>) -> Option<Declined> {
-        self.veto.map(Declined)
+    fn veto(&mut self, _now: Instant, _request: &Ipmb<'_>) -> Option<Veto> {
+        self.veto.map(|code| Veto::Declined(Declined(code)))
     }
 
     fn device_id(&self) -> DeviceId {

@@ -1,26 +1,43 @@
 //! One handshake: Open Session, RAKP 1 to 4, each message sent once.
 //!
 //! ```text
-//!   AskedSession --grant--> NamedUser --rakp 2--> ProvedPassword --rakp 4--> session
+//!   AskedSession --grant--> NamedUser --rakp 2--> ProvedPassword --rakp 4, or a signed answer--> session
 //! ```
+//!
+//! After RAKP 2 the console knows the keys, and the code in it has shown that the BMC knows the
+//! password: RAKP 3 and the first requests leave in one flight. An answer that is signed with those
+//! keys shows what RAKP 4 shows, as both are made of the same secret; so either ends the handshake.
 
 use palisade_protocol::time::Instant;
 
+use super::WINDOW;
 use super::error::Step;
 use super::login::Login;
-use crate::app::CloseSession;
+use super::pending::Request;
+use super::session::{Parties, Reply, Session};
+use crate::app::Guid;
 use crate::entropy::Entropy;
-use crate::keys::{Handshake, SessionKeys};
+use crate::keys::Handshake;
 use crate::privilege::Role;
 use crate::suite::{Code, Suite};
 use crate::wire::{
-    Algorithms, Ipmb, OpenSessionGrant, OpenSessionReply, OpenSessionRequest, PayloadType, Rakp1,
-    Rakp2, Rakp2Grant, Rakp3, Rakp4, RmcpStatus, SessionPacket, setup_datagram,
+    Algorithms, OpenSessionGrant, OpenSessionReply, OpenSessionRequest, PayloadType, Rakp1, Rakp2,
+    Rakp2Grant, Rakp3, Rakp4, RmcpStatus, SessionPacket, setup_datagram,
 };
 
 /// Always 0: some BMCs answer with tag 0 whatever was sent, so replies are told apart by the
 /// console's session id.
 const TAG: u8 = 0;
+
+/// What every attempt of a login is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plan<'a> {
+    pub(super) login: &'a Login,
+    /// To be carried out as soon as possible, in this order.
+    pub(super) orders: &'a [Request],
+    /// When the session must be open.
+    pub(super) by: Instant,
+}
 
 /// One handshake under way.
 #[derive(Debug)]
@@ -36,7 +53,7 @@ pub(super) struct Attempt {
 enum Stage {
     AskedSession,
     NamedUser { bmc_id: u32, console_random: [u8; 16] },
-    ProvedPassword { bmc_id: u32, keys: SessionKeys, expected: Code },
+    ProvedPassword { session: Box<Session>, expected: Code },
 }
 
 /// A reply to some attempt, still to be matched.
@@ -50,10 +67,10 @@ pub(super) enum SetupReply {
 /// What a reply did to an attempt.
 #[derive(Debug)]
 pub(super) enum Turn {
-    /// The next message.
-    Next(Vec<u8>),
+    /// The next message, and what leaves with it.
+    Next(Vec<Vec<u8>>),
     /// The session stands.
-    Stands { bmc_id: u32, keys: SessionKeys },
+    Stands(Box<Session>),
     /// The BMC refused the step.
     Refused(Step, RmcpStatus),
     /// The BMC chose other algorithms.
@@ -62,6 +79,8 @@ pub(super) enum Turn {
     OtherPassword { farewell: Vec<u8> },
     /// RAKP 4 was made with another BMC key.
     OtherBmcKey,
+    /// The password is right, but this is not the BMC that was meant; `farewell` tells it so.
+    OtherBmc { found: Guid, farewell: Vec<u8> },
     /// Not to be believed.
     Ignored,
 }
@@ -93,7 +112,7 @@ impl SetupReply {
         }
     }
 
-    fn console_id(&self) -> u32 {
+    pub(super) fn console_id(&self) -> u32 {
         match self {
             Self::Session(reply) => reply.console_id,
             Self::Rakp2(reply) => reply.console_id,
@@ -149,16 +168,16 @@ impl Attempt {
         &mut self,
         now: Instant,
         reply: SetupReply,
-        login: &Login,
+        plan: Plan<'_>,
         entropy: &mut Entropy,
     ) -> Turn {
         let turn = match reply {
             SetupReply::Session(OpenSessionReply { outcome, .. }) => match outcome {
-                Ok(grant) => self.name_user(grant, login, entropy),
+                Ok(grant) => self.name_user(grant, plan.login, entropy),
                 Err(status) => Turn::Refused(Step::OpenSession, status),
             },
             SetupReply::Rakp2(Rakp2 { outcome, .. }) => match outcome {
-                Ok(grant) => self.prove_password(grant, login),
+                Ok(grant) => self.prove_password(now, grant, plan, entropy),
                 Err(status) => Turn::Refused(Step::Rakp1, status),
             },
             SetupReply::Rakp4(Rakp4 { outcome, .. }) => match outcome {
@@ -172,12 +191,30 @@ impl Attempt {
         turn
     }
 
+    /// What a packet of a session says to a request that left with RAKP 3.
+    pub(super) fn hear_early(&mut self, now: Instant, packet: &SessionPacket<'_>) -> Reply {
+        match &mut self.stage {
+            Stage::ProvedPassword { session, .. } => session.heard(now, packet),
+            Stage::AskedSession | Stage::NamedUser { .. } => Reply::Ignored,
+        }
+    }
+
+    /// The session of an attempt that has proved the password.
+    pub(super) fn into_session(self) -> Option<Box<Session>> {
+        let Stage::ProvedPassword { session, .. } = self.stage else { return None };
+        Some(session)
+    }
+
     /// Gives the BMC's slot back, if this attempt may hold one that we have keys for.
-    pub(super) fn farewell(&self, entropy: &mut Entropy) -> Option<Vec<u8>> {
-        let Stage::ProvedPassword { bmc_id, keys, .. } = &self.stage else { return None };
-        let message = CloseSession(*bmc_id).into();
-        let frame = Ipmb::request(&message, 0).encode();
-        Some(keys.seal(*bmc_id, 1, entropy.array(), &frame))
+    pub(super) fn farewell(self, entropy: &mut Entropy) -> Option<Vec<u8>> {
+        self.into_session().map(|session| session.farewell(entropy))
+    }
+
+    /// Whatever is answered to this order from now on is nothing.
+    pub(super) fn give_up(&mut self, order: u32) {
+        if let Stage::ProvedPassword { session, .. } = &mut self.stage {
+            session.give_up(order);
+        }
     }
 
     fn name_user(&mut self, grant: OpenSessionGrant, login: &Login, entropy: &mut Entropy) -> Turn {
@@ -197,14 +234,21 @@ impl Attempt {
             user: login.user().to_vec(),
         };
         self.stage = Stage::NamedUser { bmc_id, console_random };
-        Turn::Next(setup_datagram(PayloadType::Rakp1, &rakp1.encode()))
+        Turn::Next(vec![setup_datagram(PayloadType::Rakp1, &rakp1.encode())])
     }
 
-    fn prove_password(&mut self, grant: Rakp2Grant, login: &Login) -> Turn {
+    fn prove_password(
+        &mut self,
+        now: Instant,
+        grant: Rakp2Grant,
+        plan: Plan<'_>,
+        entropy: &mut Entropy,
+    ) -> Turn {
         let Stage::NamedUser { bmc_id, console_random } = self.stage else { return Turn::Ignored };
         if grant.code.len() != self.suite.code_len() {
             return Turn::Ignored;
         }
+        let login = plan.login;
         let handshake = Handshake {
             suite: self.suite,
             console_id: self.console_id,
@@ -219,24 +263,62 @@ impl Attempt {
             let outcome = Err(RmcpStatus::InvalidIntegrityCheck);
             return Turn::OtherPassword { farewell: rakp3(bmc_id, outcome) };
         }
-        let keys = handshake.session_keys(login.key());
-        let expected = handshake.rakp4_code(&keys);
-        self.stage = Stage::ProvedPassword { bmc_id, keys, expected };
-        Turn::Next(rakp3(bmc_id, Ok(handshake.rakp3_code(login.password()).bytes().to_vec())))
+        let found = Guid(grant.bmc_guid);
+        if login.guid().is_some_and(|pinned| pinned != found) {
+            let farewell = rakp3(bmc_id, Err(RmcpStatus::UnauthorizedGuid));
+            return Turn::OtherBmc { found, farewell };
+        }
+        self.prove(now, &handshake, plan, entropy)
     }
 
-    fn stand(&self, code: &[u8]) -> Turn {
-        let Stage::ProvedPassword { bmc_id, keys, expected } = &self.stage else {
+    /// RAKP 3, and unless the login goes in lock-step, everything that is wanted of the session.
+    fn prove(
+        &mut self,
+        now: Instant,
+        handshake: &Handshake,
+        plan: Plan<'_>,
+        entropy: &mut Entropy,
+    ) -> Turn {
+        let keys = handshake.session_keys(plan.login.key());
+        let expected = handshake.rakp4_code(&keys);
+        let (console_id, bmc_id) = (handshake.console_id, handshake.bmc_id);
+        let parties = Parties { console_id, bmc_id, guid: Guid(handshake.bmc_guid), keys };
+        let mut session = Session::new(parties, plan.by, now.since(self.sent_at));
+        let proof = handshake.rakp3_code(plan.login.password()).bytes().to_vec();
+        let mut flight = vec![rakp3(bmc_id, Ok(proof))];
+        let early = plan.early();
+        flight.extend(early.filter_map(|request| session.begin(now, request, entropy).ok()));
+        self.stage = Stage::ProvedPassword { session: Box::new(session), expected };
+        Turn::Next(flight)
+    }
+
+    fn stand(&mut self, code: &[u8]) -> Turn {
+        let Stage::ProvedPassword { session, expected } = &self.stage else {
             return Turn::Ignored;
         };
-        let length = self.suite.short_code_len();
+        let length = session.suite().short_code_len();
         if code.len() != length {
             return Turn::Ignored;
         }
         if !expected.is_shortened(length, code) {
             return Turn::OtherBmcKey;
         }
-        Turn::Stands { bmc_id: *bmc_id, keys: keys.clone() }
+        match std::mem::replace(&mut self.stage, Stage::AskedSession) {
+            Stage::ProvedPassword { session, .. } => Turn::Stands(session),
+            Stage::AskedSession | Stage::NamedUser { .. } => Turn::Ignored,
+        }
+    }
+}
+
+impl Plan<'_> {
+    /// What leaves with RAKP 3: the privilege first, as a session begins at user level. Other attempts
+    /// may send it too.
+    fn early(&self) -> impl Iterator<Item = Request> + '_ {
+        let privilege = self.login.privilege();
+        let raise = Request { step: Step::SetPrivilege(privilege), order: 0, by: self.by };
+        let orders = self.orders.iter().filter(|request| request.step.is_repeatable());
+        let all = [raise].into_iter().chain(orders.copied());
+        all.take(if self.login.is_lock_step() { 0 } else { WINDOW })
     }
 }
 

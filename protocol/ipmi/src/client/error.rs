@@ -7,6 +7,7 @@ use std::fmt;
 use palisade_protocol::time::Duration;
 
 use super::order::Order;
+use crate::app::Guid;
 use crate::completion;
 use crate::malformed::Malformed;
 use crate::privilege::Privilege;
@@ -29,6 +30,14 @@ pub enum ClientError {
     WrongBmcKey {
         /// The suite of the attempt.
         suite: Suite,
+    },
+    /// A BMC that knows the password, and is not the one that was meant.
+    #[error("another bmc: {pinned} is configured, {found} answered")]
+    OtherBmc {
+        /// The one that was meant.
+        pinned: Guid,
+        /// The one that answered.
+        found: Guid,
     },
     /// The BMC does not know the user.
     #[error("no such user: bmc answered rakp 1 with {status}")]
@@ -129,6 +138,10 @@ impl ClientError {
                  not to lock the account"
             }
             Self::WrongBmcKey { .. } => "clear the bmc key on the bmc, or configure the same one",
+            Self::OtherBmc { .. } => {
+                "correct the address; if the bmc or its board was exchanged, configure the new guid. \
+                 nothing was ordered there"
+            }
             Self::NoSuchUser { .. } => "create the user on the bmc and enable it for ipmi over lan",
             Self::PrivilegeRefused { .. } => {
                 "give the user operator privilege on the lan channel, or configure the privilege it has"
@@ -163,6 +176,7 @@ impl ClientError {
         match self {
             Self::WrongPassword { .. }
             | Self::WrongBmcKey { .. }
+            | Self::OtherBmc { .. }
             | Self::NoSuchUser { .. }
             | Self::PrivilegeRefused { .. }
             | Self::SuitesRefused { .. }
@@ -291,6 +305,15 @@ pub enum Step {
     SetPrivilege(Privilege),
     /// Carrying out an order.
     Order(Order),
+}
+
+impl Step {
+    pub(super) const fn is_repeatable(self) -> bool {
+        match self {
+            Self::Order(order) => order.is_repeatable(),
+            Self::OpenSession | Self::Rakp1 | Self::Rakp3 | Self::SetPrivilege(_) => true,
+        }
+    }
 }
 
 impl fmt::Display for Step {

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use palisade_protocol::time::Duration;
+
+use crate::app::Guid;
 use crate::privilege::Privilege;
 use crate::secret::Secret;
 use crate::suite::Suite;
@@ -15,6 +18,9 @@ pub struct Login {
     bmc_key: Option<Secret>,
     privilege: Privilege,
     suites: Vec<Suite>,
+    guid: Option<Guid>,
+    lock_step: bool,
+    round_trip: Duration,
 }
 
 /// Why a login cannot be tried at all.
@@ -65,13 +71,48 @@ impl Login {
         if suites.is_empty() {
             return Err(LoginError::NoSuite);
         }
-        Ok(Self { user: user.into(), password, bmc_key: None, privilege, suites })
+        Ok(Self {
+            user: user.into(),
+            password,
+            bmc_key: None,
+            privilege,
+            suites,
+            guid: None,
+            lock_step: false,
+            round_trip: Duration::ZERO,
+        })
     }
 
     /// The same login at a BMC that has a BMC key (`K_g`) set.
     #[must_use]
     pub fn with_bmc_key(self, key: Secret) -> Self {
         Self { bmc_key: Some(key), ..self }
+    }
+
+    /// The same login at this BMC and no other, wherever the address may lead.
+    #[must_use]
+    pub fn pinned_to(self, guid: Guid) -> Self {
+        Self { guid: Some(guid), ..self }
+    }
+
+    /// The same login with each message sent only after the answer to the one before, for a BMC that
+    /// loses what comes sooner.
+    #[must_use]
+    pub fn in_lock_step(self) -> Self {
+        Self { lock_step: true, ..self }
+    }
+
+    /// The same login at a BMC that is known to need so long for an answer: it is not asked anew before.
+    #[must_use]
+    pub fn with_round_trip(self, round_trip: Duration) -> Self {
+        Self { round_trip, ..self }
+    }
+
+    /// The same login with `suite` tried first, if it is one of its suites.
+    #[must_use]
+    pub fn beginning_with(mut self, suite: Suite) -> Self {
+        self.suites.sort_by_key(|other| *other != suite);
+        self
     }
 
     /// The privilege wanted: operator or admin.
@@ -92,6 +133,18 @@ impl Login {
         self.bmc_key.as_ref().unwrap_or(&self.password)
     }
 
+    pub(super) const fn guid(&self) -> Option<Guid> {
+        self.guid
+    }
+
+    pub(super) const fn round_trip(&self) -> Duration {
+        self.round_trip
+    }
+
+    pub(super) const fn is_lock_step(&self) -> bool {
+        self.lock_step
+    }
+
     pub(super) fn suite(&self, index: usize) -> Option<Suite> {
         self.suites.get(index).copied()
     }
@@ -104,7 +157,8 @@ impl Login {
 impl fmt::Debug for Login {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let user = String::from_utf8_lossy(&self.user);
-        write!(out, "Login({user} as {}, {:?})", self.privilege, self.suites)
+        let pace = if self.lock_step { ", in lock-step" } else { "" };
+        write!(out, "Login({user} as {}, {:?}{pace})", self.privilege, self.suites)
     }
 }
 

@@ -1,15 +1,16 @@
 //! Getting into a BMC: up to three handshakes alive, the first to finish wins.
 //!
 //! A lost or slow packet costs one pause: no message is sent twice, a new handshake starts instead,
-//! and the older ones may still win. Pauses double, or a slow BMC would never be let finish.
+//! and the older ones may still win. Pauses double, or a slow BMC would never be let finish. Orders
+//! leave with RAKP 3 of every attempt: each of them may be carried out twice without harm.
 
 use palisade_protocol::time::{Duration, Instant};
 
-use super::attempt::{Attempt, SetupReply, Turn};
+use super::attempt::{Attempt, Plan, SetupReply, Turn};
 use super::error::{ClientError, FoundBy, PrivilegeEvidence, Step, SuiteRefusal};
 use super::login::Login;
-use super::session::Session;
-use super::{BACKOFF_MIN, doubled, pause_of};
+use super::session::{Reply, Session};
+use super::{doubled, pause_of};
 use crate::entropy::Entropy;
 use crate::suite::Suite;
 use crate::wire::{RmcpStatus, SessionPacket};
@@ -46,18 +47,26 @@ pub(super) struct Opening {
 pub(super) enum Progress {
     Ignored,
     Send(Vec<Vec<u8>>),
-    Opened { session: Box<Session>, farewells: Vec<Vec<u8>> },
-    Failed { error: ClientError, farewells: Vec<Vec<u8>> },
+    /// `reply` if it was an answer in the session that showed that it stands.
+    Opened {
+        session: Box<Session>,
+        reply: Option<Reply>,
+        farewells: Vec<Vec<u8>>,
+    },
+    Failed {
+        error: ClientError,
+        farewells: Vec<Vec<u8>>,
+    },
 }
 
 impl Opening {
-    pub(super) const fn new(now: Instant, by: Instant) -> Self {
+    pub(super) const fn new(now: Instant, by: Instant, pause: Duration) -> Self {
         Self {
             began: now,
             by,
             attempts: Vec::new(),
             next_at: now,
-            pause: BACKOFF_MIN,
+            pause,
             slot_pause: SLOT_PAUSE_MIN,
             suite: 0,
             furthest: Step::OpenSession,
@@ -114,8 +123,10 @@ impl Opening {
         if now < self.next_at {
             return Vec::new();
         }
+        if self.sent > 0 {
+            self.pause = doubled(self.pause);
+        }
         self.next_at = now + self.pause;
-        self.pause = doubled(self.pause);
         self.begin(now, login, entropy)
     }
 
@@ -123,21 +134,24 @@ impl Opening {
         &mut self,
         now: Instant,
         packet: &SessionPacket<'_>,
-        login: &Login,
+        plan: Plan<'_>,
         entropy: &mut Entropy,
     ) -> Progress {
+        if packet.session_id != 0 {
+            return self.heard_early(now, packet, entropy);
+        }
+        let login = plan.login;
         let Some(reply) = SetupReply::parse(packet) else { return Progress::Ignored };
         let Some(index) = self.attempts.iter().position(|attempt| attempt.is_for(&reply)) else {
             return Progress::Ignored;
         };
         let mut attempt = self.attempts.remove(index);
         let round_trip = now.since(attempt.sent_at);
-        match attempt.hear(now, reply, login, entropy) {
-            Turn::Next(datagram) => self.went_on(now, round_trip, attempt, datagram),
-            Turn::Stands { bmc_id, keys } => {
+        match attempt.hear(now, reply, plan, entropy) {
+            Turn::Next(flight) => self.went_on(now, round_trip, attempt, flight),
+            Turn::Stands(session) => {
                 let farewells = self.farewells_of_all(entropy);
-                let session = Session::new(attempt.console_id, bmc_id, keys, self.by, round_trip);
-                Progress::Opened { session: Box::new(session), farewells }
+                Progress::Opened { session, reply: None, farewells }
             }
             Turn::Refused(step, status) => {
                 self.refused(now, attempt.suite, (step, status), login, entropy)
@@ -151,12 +165,55 @@ impl Opening {
                     ClientError::WrongPassword { suite: attempt.suite, found_by: FoundBy::Console };
                 Progress::Failed { error, farewells: vec![farewell] }
             }
+            Turn::OtherBmc { found, farewell } => {
+                let pinned = login.guid().unwrap_or(found);
+                let error = ClientError::OtherBmc { pinned, found };
+                Progress::Failed { error, farewells: vec![farewell] }
+            }
             Turn::OtherBmcKey => failed(ClientError::WrongBmcKey { suite: attempt.suite }),
             Turn::Ignored => {
                 self.attempts.insert(index, attempt);
                 Progress::Ignored
             }
         }
+    }
+
+    /// A signed answer to what left with RAKP 3 ends the handshake as RAKP 4 does.
+    fn heard_early(
+        &mut self,
+        now: Instant,
+        packet: &SessionPacket<'_>,
+        entropy: &mut Entropy,
+    ) -> Progress {
+        let id = packet.session_id;
+        let Some(index) = self.attempts.iter().position(|attempt| attempt.console_id == id) else {
+            return Progress::Ignored;
+        };
+        let mut attempt = self.attempts.remove(index);
+        match attempt.hear_early(now, packet) {
+            Reply::Ignored => {
+                self.attempts.insert(index, attempt);
+                Progress::Ignored
+            }
+            reply @ (Reply::Later | Reply::Done(_)) => {
+                let farewells = self.farewells_of_all(entropy);
+                attempt.into_session().map_or(Progress::Ignored, |session| Progress::Opened {
+                    session,
+                    reply: Some(reply),
+                    farewells,
+                })
+            }
+        }
+    }
+
+    /// Whatever is answered to this order from now on is nothing.
+    pub(super) fn give_up(&mut self, order: u32) {
+        self.attempts.iter_mut().for_each(|attempt| attempt.give_up(order));
+    }
+
+    /// Whether a datagram for this console id is for an attempt of ours.
+    pub(super) fn is_for(&self, console_id: u32) -> bool {
+        self.attempts.iter().any(|attempt| attempt.console_id == console_id)
     }
 
     /// Gives back every slot that an attempt may hold.
@@ -166,7 +223,7 @@ impl Opening {
 
     fn farewells_of_all(&mut self, entropy: &mut Entropy) -> Vec<Vec<u8>> {
         let attempts = std::mem::take(&mut self.attempts);
-        attempts.iter().filter_map(|attempt| attempt.farewell(entropy)).collect()
+        attempts.into_iter().filter_map(|attempt| attempt.farewell(entropy)).collect()
     }
 
     fn begin(&mut self, now: Instant, login: &Login, entropy: &mut Entropy) -> Vec<Vec<u8>> {
@@ -189,13 +246,13 @@ impl Opening {
         now: Instant,
         round_trip: Duration,
         attempt: Attempt,
-        datagram: Vec<u8>,
+        flight: Vec<Vec<u8>>,
     ) -> Progress {
         self.next_at = self.next_at.max(now + self.pause.max(pause_of(round_trip)));
         self.sent = self.sent.saturating_add(1);
         self.furthest = further(self.furthest, attempt.step());
         self.attempts.push(attempt);
-        Progress::Send(vec![datagram])
+        Progress::Send(flight)
     }
 
     fn refused(

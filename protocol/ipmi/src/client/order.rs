@@ -1,6 +1,7 @@
 //! What a console can order, and what comes back.
 //!
-//! Every order may be carried out twice without harm; there is no cycle and no reset among them.
+//! There is no cycle and no reset among them. Every order but the diagnostic interrupt may be carried out
+//! twice without harm; that one is sent once.
 
 use std::fmt;
 
@@ -23,6 +24,8 @@ pub enum Order {
     Off,
     /// Power on.
     On,
+    /// Pulse a diagnostic interrupt: what comes of it is the operating system's affair.
+    Diagnose,
     /// Read the chassis status.
     Status,
     /// Read why the system last started.
@@ -40,6 +43,8 @@ pub enum Answer {
     Off(Ack),
     /// To [`Order::On`]. Not a proof of anything either.
     On(Ack),
+    /// To [`Order::Diagnose`].
+    Diagnosed,
     /// To [`Order::Status`].
     Status(ChassisStatus),
     /// To [`Order::RestartCause`].
@@ -65,11 +70,18 @@ impl Order {
         match self {
             Self::Off => ChassisControl(ControlAction::Down).into(),
             Self::On => ChassisControl(ControlAction::Up).into(),
+            Self::Diagnose => ChassisControl(ControlAction::Pulse).into(),
             Self::Status => GetChassisStatus.into(),
             Self::RestartCause => GetRestartCause.into(),
             Self::DeviceId => GetDeviceId.into(),
             Self::Watchdog => GetWatchdog.into(),
         }
+    }
+
+    /// Whether it may be sent again when no answer comes. A second interrupt would break off the dump
+    /// that the first has begun.
+    pub(super) const fn is_repeatable(self) -> bool {
+        !matches!(self, Self::Diagnose)
     }
 
     /// The meaning of a reply to this order.
@@ -87,6 +99,7 @@ impl Order {
         Ok(match self {
             Self::Off => Answer::Off(Ack::Accepted),
             Self::On => Answer::On(Ack::Accepted),
+            Self::Diagnose => Answer::Diagnosed,
             Self::Status => Answer::Status(GetChassisStatus::parse_success_response(data)?),
             Self::RestartCause => {
                 Answer::RestartCause(GetRestartCause::parse_success_response(data)?)
@@ -103,6 +116,7 @@ impl fmt::Display for Order {
         out.write_str(match self {
             Self::Off => "power off",
             Self::On => "power on",
+            Self::Diagnose => "diagnostic interrupt",
             Self::Status => "chassis status",
             Self::RestartCause => "restart cause",
             Self::DeviceId => "device id",

@@ -8,12 +8,20 @@ use super::error::{ClientError, Step};
 use super::sequence::Mask;
 use crate::app::SetSessionPrivilege;
 
+/// What is wanted of the BMC in a session.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    pub(super) step: Step,
+    /// The how-manieth order it is; 0 for what no order asks for.
+    pub(super) order: u32,
+    pub(super) by: Instant,
+}
+
 /// A request that has not been answered yet.
 #[derive(Debug)]
 pub(super) struct Pending {
-    pub(super) step: Step,
+    pub(super) request: Request,
     pub(super) message: Message,
-    pub(super) by: Instant,
     /// The number that the next packet carries.
     pub(super) number: u8,
     /// Every number that a packet of this request carried.
@@ -27,13 +35,12 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    pub(super) fn new(now: Instant, step: Step, by: Instant, number: u8, pause: Duration) -> Self {
+    pub(super) fn new(now: Instant, request: Request, number: u8, pause: Duration) -> Self {
         let mut numbers = Mask::default();
         numbers.add(number);
         Self {
-            step,
-            message: message_of(step),
-            by,
+            request,
+            message: message_of(request.step),
             number,
             numbers,
             began: now,
@@ -46,16 +53,21 @@ impl Pending {
     }
 
     pub(super) fn next_deadline(&self) -> Instant {
-        self.resend_at.min(self.by)
+        self.resend_at.min(self.request.by)
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
         now >= self.resend_at
     }
 
+    pub(super) fn is_late(&self, now: Instant) -> bool {
+        now >= self.request.by
+    }
+
     pub(super) fn sent(&mut self, now: Instant) {
         self.sent = self.sent.saturating_add(1);
-        self.resend_at = now + self.pause;
+        let again = self.request.step.is_repeatable();
+        self.resend_at = if again { now + self.pause } else { Instant::NEVER };
         self.pause = doubled(self.pause);
     }
 
@@ -82,7 +94,7 @@ impl Pending {
     }
 
     pub(super) fn why_late(&self, now: Instant, port_refusals: u32, ignored: u32) -> ClientError {
-        let (step, waited) = (self.step, now.since(self.began));
+        let (step, waited) = (self.request.step, now.since(self.began));
         if port_refusals > 0 {
             return ClientError::PortRefused { step, times: port_refusals };
         }

@@ -25,6 +25,11 @@ impl Mask {
         assert!(number < NUMBERS, "a request sequence number has six bits");
         self.0 |= 1 << number;
     }
+
+    /// The numbers of both.
+    pub(super) const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 }
 
 impl Sequences {

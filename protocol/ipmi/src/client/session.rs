@@ -1,15 +1,17 @@
-//! A session that stands: requests go out sealed, and only their own fresh answers come in.
+//! A session: requests go out sealed, and only their own fresh answers come in.
 //!
-//! An answer counts if its signature verifies, its session sequence is new, and session id, network
-//! function, command and request sequence are those of the request in flight.
+//! It may begin before the BMC has confirmed it, as the keys are known after RAKP 2. Several requests
+//! may be in flight, each under numbers of its own. An answer counts if its signature verifies, its
+//! session sequence is new, and session id, network function, command and request sequence are those
+//! of one request in flight.
 
 use palisade_protocol::time::{Duration, Instant};
 
 use super::error::{ClientError, Step};
 use super::pause_of;
-use super::pending::Pending;
-use super::sequence::Sequences;
-use crate::app::CloseSession;
+use super::pending::{Pending, Request};
+use super::sequence::{Mask, Sequences};
+use crate::app::{CloseSession, Guid};
 use crate::completion;
 use crate::entropy::Entropy;
 use crate::keys::SessionKeys;
@@ -17,19 +19,26 @@ use crate::suite::Suite;
 use crate::window::Window;
 use crate::wire::{BMC_ADDRESS, CONSOLE_ADDRESS, Ipmb, PayloadType, SessionPacket};
 
-/// Keys, numbers and the request in flight.
+/// Who talks to whom, as the handshake has settled it.
+#[derive(Debug)]
+pub(super) struct Parties {
+    pub(super) console_id: u32,
+    pub(super) bmc_id: u32,
+    pub(super) guid: Guid,
+    pub(super) keys: SessionKeys,
+}
+
+/// Keys, numbers and the requests in flight.
 #[derive(Debug)]
 pub(super) struct Session {
-    console_id: u32,
-    bmc_id: u32,
-    keys: SessionKeys,
+    parties: Parties,
     open_by: Instant,
     pause: Duration,
     /// Session sequence number of the last packet sent.
     sent: u32,
     heard: Window,
     sequences: Sequences,
-    pending: Option<Pending>,
+    pending: Vec<Pending>,
     ignored: u32,
 }
 
@@ -40,146 +49,179 @@ pub(super) enum Reply {
     Ignored,
     /// The BMC wants to be asked again later.
     Later,
-    /// The answer to the request in flight.
-    Done { step: Step, code: u8, data: Vec<u8> },
+    /// The answer to a request in flight.
+    Done(Done),
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) request: Request,
+    pub(super) code: u8,
+    pub(super) data: Vec<u8>,
+    /// Session sequence number of the reply.
+    pub(super) place: u32,
 }
 
 impl Session {
-    pub(super) fn new(
-        console_id: u32,
-        bmc_id: u32,
-        keys: SessionKeys,
-        open_by: Instant,
-        round_trip: Duration,
-    ) -> Self {
+    pub(super) fn new(parties: Parties, open_by: Instant, round_trip: Duration) -> Self {
         Self {
-            console_id,
-            bmc_id,
-            keys,
+            parties,
             open_by,
             pause: pause_of(round_trip),
             sent: 0,
             heard: Window::new(),
             sequences: Sequences::default(),
-            pending: None,
+            pending: Vec::new(),
             ignored: 0,
         }
     }
 
     pub(super) const fn suite(&self) -> Suite {
-        self.keys.suite()
+        self.parties.keys.suite()
+    }
+
+    pub(super) const fn guid(&self) -> Guid {
+        self.parties.guid
+    }
+
+    pub(super) const fn console_id(&self) -> u32 {
+        self.parties.console_id
     }
 
     pub(super) const fn open_by(&self) -> Instant {
         self.open_by
     }
 
+    /// Requests that have not been answered.
+    pub(super) fn in_flight(&self) -> impl Iterator<Item = Request> + '_ {
+        self.pending.iter().map(|pending| pending.request)
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.pending.as_ref().map(Pending::next_deadline)
+        self.pending.iter().map(Pending::next_deadline).min()
     }
 
     pub(super) fn is_late(&self, now: Instant) -> bool {
-        self.pending.as_ref().is_some_and(|pending| now >= pending.by)
+        self.pending.iter().any(|pending| pending.is_late(now))
     }
 
     pub(super) fn why_late(&self, now: Instant, port_refusals: u32) -> ClientError {
-        self.pending
-            .as_ref()
-            .map_or(ClientError::Over, |pending| pending.why_late(now, port_refusals, self.ignored))
+        let late = self.pending.iter().find(|pending| pending.is_late(now));
+        late.map_or(ClientError::Over, |late| late.why_late(now, port_refusals, self.ignored))
     }
 
     pub(super) fn step(&self) -> Step {
-        self.pending.as_ref().map_or(Step::OpenSession, |pending| pending.step)
+        self.pending.first().map_or(Step::OpenSession, |pending| pending.request.step)
     }
 
     pub(super) const fn ignored(&mut self) {
         self.ignored = self.ignored.saturating_add(1);
     }
 
-    /// Puts a request in flight; one that still is there is given up.
+    /// Puts a request in flight besides those that are.
     pub(super) fn begin(
         &mut self,
         now: Instant,
-        step: Step,
-        by: Instant,
+        request: Request,
         entropy: &mut Entropy,
-    ) -> Result<Option<Vec<u8>>, ClientError> {
-        self.settle();
-        let number = self.sequences.next(Default::default())?;
-        self.pending = Some(Pending::new(now, step, by, number, self.pause));
-        self.tick(now, entropy)
+    ) -> Result<Vec<u8>, ClientError> {
+        let number = self.sequences.next(self.busy())?;
+        self.pending.push(Pending::new(now, request, number, self.pause));
+        self.send(now, self.pending.len().saturating_sub(1), entropy)
     }
 
-    /// Sends the request in flight again if that is due: same request number, new session number.
+    /// Sends again what is due: same request number, new session number.
     pub(super) fn tick(
         &mut self,
         now: Instant,
         entropy: &mut Entropy,
-    ) -> Result<Option<Vec<u8>>, ClientError> {
-        let Some(pending) = self.pending.as_mut().filter(|pending| pending.is_due(now)) else {
-            return Ok(None);
-        };
-        self.sent = self.sent.checked_add(1).ok_or(ClientError::Exhausted)?;
-        let frame = Ipmb::request(&pending.message, pending.number).encode();
-        pending.sent(now);
-        Ok(Some(self.keys.seal(self.bmc_id, self.sent, entropy.array(), &frame)))
+    ) -> Result<Vec<Vec<u8>>, ClientError> {
+        let due = |(at, pending): (usize, &Pending)| pending.is_due(now).then_some(at);
+        let due: Vec<usize> = self.pending.iter().enumerate().filter_map(due).collect();
+        due.into_iter().map(|at| self.send(now, at, entropy)).collect()
+    }
+
+    /// Whatever is answered to this order from now on is nothing.
+    pub(super) fn give_up(&mut self, order: u32) {
+        if let Some(at) = self.pending.iter().position(|pending| pending.request.order == order) {
+            self.settle(at);
+        }
     }
 
     pub(super) fn heard(&mut self, now: Instant, packet: &SessionPacket<'_>) -> Reply {
-        let Some((number, code, data)) = self.read(packet) else { return Reply::Ignored };
-        let Some(pending) = self.pending.as_mut().filter(|one| one.numbers.holds(number)) else {
-            return Reply::Ignored;
-        };
+        let Some((at, code, data)) = self.read(packet) else { return Reply::Ignored };
+        let busy = self.busy();
+        let Some(pending) = self.pending.get_mut(at) else { return Reply::Ignored };
         pending.answered();
         if code == completion::code::DUPLICATE || completion::is_passing(code) {
-            let Ok(fresh) = self.sequences.next(pending.numbers) else { return Reply::Later };
+            let Ok(fresh) = self.sequences.next(busy) else { return Reply::Later };
             pending.put_off(now, code, fresh);
             return Reply::Later;
         }
         if let Some(round_trip) = pending.round_trip(now) {
             self.pause = pause_of(round_trip);
         }
-        let step = pending.step;
-        self.settle();
-        Reply::Done { step, code, data }
+        let place = packet.sequence;
+        Reply::Done(Done { request: self.settle(at), code, data, place })
     }
 
     /// Close Session, to be sent once and forgotten.
     pub(super) fn farewell(mut self, entropy: &mut Entropy) -> Vec<u8> {
         self.sent = self.sent.saturating_add(1);
-        let message = CloseSession(self.bmc_id).into();
-        let number = self.sequences.next(Default::default()).unwrap_or_default();
+        let Parties { bmc_id, keys, .. } = &self.parties;
+        let message = CloseSession(*bmc_id).into();
+        let number = self.sequences.next(Mask::default()).unwrap_or_default();
         let frame = Ipmb::request(&message, number).encode();
-        self.keys.seal(self.bmc_id, self.sent, entropy.array(), &frame)
+        keys.seal(*bmc_id, self.sent, entropy.array(), &frame)
     }
 
-    /// Request number, completion code and data of an authentic, fresh reply to what is in flight.
-    fn read(&mut self, packet: &SessionPacket<'_>) -> Option<(u8, u8, Vec<u8>)> {
-        if packet.session_id != self.console_id || packet.payload_type != PayloadType::Ipmi {
+    fn send(
+        &mut self,
+        now: Instant,
+        at: usize,
+        entropy: &mut Entropy,
+    ) -> Result<Vec<u8>, ClientError> {
+        let pending = self.pending.get_mut(at).ok_or(ClientError::Over)?;
+        self.sent = self.sent.checked_add(1).ok_or(ClientError::Exhausted)?;
+        let frame = Ipmb::request(&pending.message, pending.number).encode();
+        pending.sent(now);
+        let Parties { bmc_id, keys, .. } = &self.parties;
+        Ok(keys.seal(*bmc_id, self.sent, entropy.array(), &frame))
+    }
+
+    /// The request that an authentic, fresh reply answers, with completion code and data.
+    fn read(&mut self, packet: &SessionPacket<'_>) -> Option<(usize, u8, Vec<u8>)> {
+        let Parties { console_id, keys, .. } = &self.parties;
+        if packet.session_id != *console_id || packet.payload_type != PayloadType::Ipmi {
             return None;
         }
-        let frame = self.keys.open(packet).ok()?;
+        let frame = keys.open(packet).ok()?;
         if !self.heard.accept(packet.sequence) {
             return None;
         }
         let frame = Ipmb::parse_signed(&frame).ok()?;
-        let pending = self.pending.as_ref()?;
-        let expected = (CONSOLE_ADDRESS, BMC_ADDRESS, pending.message.netfn_raw() | 1);
-        if (frame.to, frame.from, frame.netfn) != expected {
-            return None;
-        }
-        if frame.command != pending.message.cmd() {
+        let at = self.pending.iter().position(|pending| pending.numbers.holds(frame.sequence))?;
+        let asked = &self.pending.get(at)?.message;
+        let expected = (CONSOLE_ADDRESS, BMC_ADDRESS, asked.netfn_raw() | 1, asked.cmd());
+        if (frame.to, frame.from, frame.netfn, frame.command) != expected {
             return None;
         }
         let (code, data) = frame.completion().ok()?;
-        Some((frame.sequence, code, data.to_vec()))
+        Some((at, code, data.to_vec()))
     }
 
-    /// Ends the request in flight. Numbers to which an answer may still come are never used again.
-    fn settle(&mut self) {
-        let ended = self.pending.take();
-        if let Some(pending) = ended.filter(|pending| !pending.is_settled()) {
-            self.sequences.taint(pending.numbers);
+    /// The numbers of all requests in flight.
+    fn busy(&self) -> Mask {
+        self.pending.iter().fold(Mask::default(), |all, pending| all.with(pending.numbers))
+    }
+
+    /// Ends a request. Numbers to which an answer may still come are never used again.
+    fn settle(&mut self, at: usize) -> Request {
+        let ended = self.pending.remove(at);
+        if !ended.is_settled() {
+            self.sequences.taint(ended.numbers);
         }
+        ended.request
     }
 }

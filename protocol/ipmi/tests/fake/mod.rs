@@ -8,7 +8,7 @@ use palisade_ipmi::app::{CloseSession, SetSessionPrivilege};
 use palisade_ipmi::chassis::{
     ChassisControl, ChassisStatus, ControlAction, GetChassisStatus, LastPowerEvent, RestorePolicy,
 };
-use palisade_ipmi::client::{Client, Effects, Event, Input, Login, Order};
+use palisade_ipmi::client::{About, Client, Effects, Event, Input, Login, Order};
 use palisade_ipmi::keys::{Handshake, SessionKeys};
 use palisade_ipmi::privilege::Privilege;
 use palisade_ipmi::secret::Secret;
@@ -64,6 +64,10 @@ pub(crate) struct FakeBmc {
     pub(crate) codes: VecDeque<u8>,
     /// How many of the next datagrams to swallow.
     pub(crate) deaf_to: u32,
+    /// How many of the next commands to swallow: a BMC that is not ready for what comes with RAKP 3.
+    pub(crate) deaf_to_commands: u32,
+    /// RAKP 4 never arrives.
+    pub(crate) mute_rakp4: bool,
     pub(crate) asked: Vec<Asked>,
     slots: Vec<Slot>,
 }
@@ -85,6 +89,8 @@ impl FakeBmc {
             operator_code: 0,
             codes: VecDeque::new(),
             deaf_to: 0,
+            deaf_to_commands: 0,
+            mute_rakp4: false,
             asked: Vec::new(),
             slots: Vec::new(),
         }
@@ -225,13 +231,19 @@ impl FakeBmc {
         };
         slot.keys = Some(keys);
         let reply = Rakp4 { tag: 0, console_id: slot.console_id, outcome };
-        Some(setup_datagram(PayloadType::Rakp4, &reply.encode()))
+        let reply = setup_datagram(PayloadType::Rakp4, &reply.encode());
+        (!self.mute_rakp4).then_some(reply)
     }
 
     fn command(&mut self, packet: &SessionPacket<'_>) -> Option<Vec<u8>> {
         let slot = self.slots.iter().find(|slot| slot.bmc_id == packet.session_id)?;
-        let frame = slot.keys.as_ref()?.open(packet).unwrap();
+        // What was sealed with other keys is nothing to a BMC.
+        let frame = slot.keys.as_ref()?.open(packet).ok()?;
         let request = Ipmb::parse(&frame).unwrap();
+        if self.deaf_to_commands > 0 {
+            self.deaf_to_commands -= 1;
+            return None;
+        }
         self.asked.push(Asked::Command {
             netfn: request.netfn,
             command: request.command,
@@ -309,6 +321,8 @@ pub(crate) struct Talk {
     /// Everything that the BMC sent.
     pub(crate) replies: Vec<Vec<u8>>,
     under_way: VecDeque<(Instant, Vec<u8>)>,
+    /// What the last answer was about.
+    pub(crate) about: Option<About>,
     pub(crate) latency: Duration,
 }
 
@@ -325,7 +339,38 @@ impl Talk {
         let now = Instant::from_millis(1_000);
         let client = Client::new(login, [42; 32], now, now + Duration::from_secs(10));
         let (sent, replies, under_way) = (Vec::new(), Vec::new(), VecDeque::new());
-        Self { now, client, bmc, sent, replies, under_way, latency: ROUND_TRIP }
+        Self { now, client, bmc, sent, replies, under_way, about: None, latency: ROUND_TRIP }
+    }
+
+    /// A talk in which these orders are given before the login begins.
+    pub(crate) fn with_orders(bmc: FakeBmc, orders: &[Order]) -> Self {
+        let mut talk = Self::new(bmc);
+        talk.give(orders);
+        talk
+    }
+
+    /// Gives orders that nothing is waited for.
+    pub(crate) fn give(&mut self, orders: &[Order]) {
+        let by = self.now + Duration::from_secs(5);
+        for order in orders {
+            assert_eq!(self.feed(Input::Order { order: *order, by }), None);
+        }
+    }
+
+    /// What the client says until it has said so many things, in order, with the order that each is
+    /// about.
+    pub(crate) fn told(&mut self, count: usize) -> Vec<(u32, Event)> {
+        let mut told = Vec::new();
+        let mut event = self.feed(Input::Tick);
+        for _ in 0..10_000 {
+            let about = self.about.take().map_or(0, |about| about.order);
+            told.extend(event.map(|event| (about, event)));
+            if told.len() == count {
+                return told;
+            }
+            event = self.step();
+        }
+        panic!("only {told:?}");
     }
 
     /// A talk in which the login has already succeeded.
@@ -355,7 +400,7 @@ impl Talk {
     }
 
     pub(crate) fn feed(&mut self, input: Input<'_>) -> Option<Event> {
-        let Effects { datagrams, event } = self.client.handle(self.now, input);
+        let Effects { datagrams, event, about } = self.client.handle(self.now, input);
         for datagram in datagrams {
             if let Some(reply) = self.bmc.hear(&datagram) {
                 self.replies.push(reply.clone());
@@ -363,6 +408,7 @@ impl Talk {
             }
             self.sent.push(datagram);
         }
+        self.about = about;
         event
     }
 
