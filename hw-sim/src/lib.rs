@@ -1,7 +1,7 @@
 //! Simulated hardware: power supplies, BMCs, watchdogs, `/status` applications, and their faults.
 //!
-//! *Models* ([`power`], [`dog`], [`bmc_watchdog`], [`bmc`], [`app`], [`truth`], [`fault`]) are
-//! pure: they are told the time, own no socket, thread or clock, and take chance from a seed.
+//! *Models* ([`power`], [`dog`], [`bmc_watchdog`], [`bmc`], [`app`], [`truth`], [`fault`], [`vm`])
+//! are pure: they are told the time, own no socket, thread or clock, and take chance from a seed.
 //! *Faces* ([`face`]) give the models real sockets on loopback.
 //!
 //! Nothing here decides who may own a service: this crate knows hardware, never decisions.
@@ -15,3 +15,4 @@ pub mod face;
 pub mod fault;
 pub mod power;
 pub mod truth;
+pub mod vm;

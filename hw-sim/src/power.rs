@@ -11,6 +11,14 @@
 //!      +-----------------------+---> Dark <----+---------------+
 //!                restore policy when the mains come back
 //! ```
+//!
+//! The machine may be a program elsewhere, such as a virtual machine ([`PowerSupply::hosted`]). Then
+//! the supply only [`Wish`]es: it is off when that program is gone, and on when it is there.
+//!
+//! ```text
+//!     Falling ---> Cutting ---> Off         Rising ---> Waiting ---> On
+//!         wish: cut      it is gone             wish: start     it is there
+//! ```
 
 pub use palisade_ipmi::chassis::{ControlAction, RestorePolicy, StartReason};
 use palisade_protocol::time::{Duration, Instant};
@@ -50,6 +58,21 @@ pub enum What {
     MainsBack,
 }
 
+/// What a machine that is a program elsewhere is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// Start it.
+    Start,
+    /// End it at once.
+    Cut,
+    /// Start anew.
+    Reset,
+    /// A diagnostic interrupt.
+    Interrupt,
+    /// Ask its operating system to shut down.
+    ShutDown,
+}
+
 /// How a power supply behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wiring {
@@ -87,14 +110,18 @@ pub struct PowerSupply {
     mains_failed: bool,
     switched_on_by_order: bool,
     changes: Vec<Change>,
+    /// `None`: the machine is the supply's own.
+    wishes: Option<Vec<Wish>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     On,
     Falling { done_at: Instant, then_on: Option<StartReason> },
+    Cutting { then_on: Option<StartReason> },
     Off { then_on: Option<(Instant, StartReason)> },
     Rising { done_at: Instant, cause: StartReason },
+    Waiting { cause: StartReason },
     Dark,
 }
 
@@ -109,13 +136,21 @@ impl PowerSupply {
             mains_failed: false,
             switched_on_by_order: false,
             changes: Vec::new(),
+            wishes: None,
         }
+    }
+
+    /// A supply whose machine is a program elsewhere, which is not there yet.
+    pub fn hosted(wiring: Wiring) -> Self {
+        let mut supply = Self::new(wiring, false);
+        supply.wishes = Some(Vec::new());
+        supply
     }
 
     /// Whether the machine has power now. True while an off order is pending: the machine still
     /// acts. False while an on order is pending.
     pub const fn is_on(&self) -> bool {
-        matches!(self.state, State::On | State::Falling { .. })
+        matches!(self.state, State::On | State::Falling { .. } | State::Cutting { .. })
     }
 
     /// Whether the mains are there, without which the BMC is dead as well.
@@ -148,9 +183,9 @@ impl PowerSupply {
         self.wiring.restore = policy;
     }
 
-    /// Changes the time from order to off, for orders from now on.
-    pub const fn set_off_latency(&mut self, latency: Duration) {
-        self.wiring.off_latency = latency;
+    /// Changes latencies and the restore policy, for what is ordered from now on.
+    pub const fn rewire(&mut self, wiring: Wiring) {
+        self.wiring = wiring;
     }
 
     /// The time from order to off.
@@ -184,13 +219,16 @@ impl PowerSupply {
                 self.must_be_on()?;
                 self.cause = cause;
                 self.note(now, What::Reset(cause));
+                self.wish(Wish::Reset);
             }
             ControlAction::Pulse => {
                 self.must_be_on()?;
                 self.note(now, What::Interrupted);
+                self.wish(Wish::Interrupt);
             }
             ControlAction::Soft => {
                 self.must_be_on()?;
+                self.wish(Wish::ShutDown);
                 if let Some(latency) = self.wiring.soft_latency {
                     self.fall(now, latency, None);
                 }
@@ -214,6 +252,37 @@ impl PowerSupply {
             self.note(now, What::Off);
         }
         self.note(now, What::MainsLost);
+        self.wish(Wish::Cut);
+    }
+
+    /// The program that is the machine is there: it was started, by whomever, or is back.
+    pub fn machine_came(&mut self, now: Instant) {
+        self.advance(now);
+        match self.state {
+            State::Waiting { cause } => self.begin(now, cause),
+            State::Off { .. } | State::Rising { .. } => self.begin(now, StartReason::PowerButton),
+            State::Cutting { .. } | State::Dark => self.wish(Wish::Cut),
+            State::On | State::Falling { .. } => {}
+        }
+    }
+
+    /// The program that is the machine is gone: ended, as it was told to or by itself.
+    pub fn machine_gone(&mut self, now: Instant) {
+        self.advance(now);
+        match self.state {
+            State::On => self.end(now, None),
+            State::Falling { then_on, .. } | State::Cutting { then_on } => self.end(now, then_on),
+            State::Off { .. } | State::Rising { .. } | State::Waiting { .. } | State::Dark => {}
+        }
+    }
+
+    /// The machine started anew by itself.
+    pub fn machine_restarted(&mut self, now: Instant) {
+        self.advance(now);
+        if self.is_on() {
+            self.cause = StartReason::SoftReset;
+            self.note(now, What::Reset(StartReason::SoftReset));
+        }
     }
 
     /// The mains come back: the restore policy decides.
@@ -243,7 +312,7 @@ impl PowerSupply {
         match self.state {
             State::Falling { done_at, .. } | State::Rising { done_at, .. } => Some(done_at),
             State::Off { then_on } => then_on.map(|(at, _)| at),
-            State::On | State::Dark => None,
+            State::On | State::Cutting { .. } | State::Waiting { .. } | State::Dark => None,
         }
     }
 
@@ -252,21 +321,42 @@ impl PowerSupply {
         core::mem::take(&mut self.changes)
     }
 
+    /// What the machine elsewhere is to do, oldest first.
+    pub fn take_wishes(&mut self) -> Vec<Wish> {
+        self.wishes.as_mut().map(core::mem::take).unwrap_or_default()
+    }
+
     fn step(&mut self, at: Instant) {
         match self.state {
-            State::Falling { then_on, .. } => {
-                let then_on = then_on.map(|cause| (at + self.wiring.cycle_rest, cause));
-                self.state = State::Off { then_on };
-                self.note(at, What::Off);
+            State::Falling { then_on, .. } if self.is_hosted() => {
+                self.state = State::Cutting { then_on };
+                self.wish(Wish::Cut);
             }
+            State::Falling { then_on, .. } => self.end(at, then_on),
             State::Off { then_on: Some((_, cause)) } => self.rise(at, cause),
-            State::Rising { cause, .. } => {
-                self.state = State::On;
-                self.cause = cause;
-                self.note(at, What::On(cause));
+            State::Rising { cause, .. } if self.is_hosted() => {
+                self.state = State::Waiting { cause };
+                self.wish(Wish::Start);
             }
-            State::On | State::Off { then_on: None } | State::Dark => {}
+            State::Rising { cause, .. } => self.begin(at, cause),
+            State::On
+            | State::Cutting { .. }
+            | State::Off { then_on: None }
+            | State::Waiting { .. }
+            | State::Dark => {}
         }
+    }
+
+    fn begin(&mut self, at: Instant, cause: StartReason) {
+        self.state = State::On;
+        self.cause = cause;
+        self.note(at, What::On(cause));
+    }
+
+    fn end(&mut self, at: Instant, then_on: Option<StartReason>) {
+        let then_on = then_on.map(|cause| (at + self.wiring.cycle_rest, cause));
+        self.state = State::Off { then_on };
+        self.note(at, What::Off);
     }
 
     /// A second order never delays a fall that has begun, but down cancels the on of a cycle.
@@ -274,7 +364,13 @@ impl PowerSupply {
         match self.state {
             State::On => self.state = State::Falling { done_at: now + latency, then_on },
             State::Falling { done_at, .. } => self.state = State::Falling { done_at, then_on },
-            State::Rising { .. } | State::Off { .. } => self.state = State::Off { then_on: None },
+            State::Cutting { .. } => {
+                self.state = State::Cutting { then_on };
+                self.wish(Wish::Cut);
+            }
+            State::Rising { .. } | State::Waiting { .. } | State::Off { .. } => {
+                self.state = State::Off { then_on: None };
+            }
             State::Dark => {}
         }
     }
@@ -289,7 +385,19 @@ impl PowerSupply {
             State::Falling { done_at, .. } => {
                 self.state = State::Falling { done_at, then_on: Some(cause) };
             }
+            State::Cutting { .. } => self.state = State::Cutting { then_on: Some(cause) },
+            State::Waiting { .. } => self.wish(Wish::Start),
             State::On | State::Rising { .. } | State::Dark => {}
+        }
+    }
+
+    const fn is_hosted(&self) -> bool {
+        self.wishes.is_some()
+    }
+
+    fn wish(&mut self, wish: Wish) {
+        if let Some(wishes) = &mut self.wishes {
+            wishes.push(wish);
         }
     }
 
@@ -419,6 +527,58 @@ mod tests {
         assert_eq!(back(RestorePolicy::StayOff), None);
         assert_eq!(back(RestorePolicy::Previous), None);
         assert_eq!(back(RestorePolicy::AlwaysOn), Some(StartReason::AcAlwaysOn));
+    }
+
+    #[test]
+    fn a_machine_elsewhere_is_off_only_when_it_is_gone() {
+        let mut supply = PowerSupply::hosted(slow(RestorePolicy::StayOff));
+        supply.machine_came(s(1));
+        assert!(supply.is_on());
+        order(&mut supply, s(2), ControlAction::Down);
+        assert_eq!(supply.take_wishes(), []);
+        supply.advance(s(6));
+        assert_eq!(supply.take_wishes(), [Wish::Cut]);
+        assert!(supply.is_on(), "it does not obey");
+        order(&mut supply, s(7), ControlAction::Down);
+        assert_eq!(supply.take_wishes(), [Wish::Cut], "told once more");
+        supply.machine_gone(s(8));
+        assert!(!supply.is_on());
+        let button = What::On(StartReason::PowerButton);
+        let seen = [Change { at: s(1), what: button }, Change { at: s(8), what: What::Off }];
+        assert_eq!(supply.take_changes(), seen);
+    }
+
+    #[test]
+    fn a_machine_elsewhere_is_on_only_when_it_is_there() {
+        let mut supply = PowerSupply::hosted(slow(RestorePolicy::StayOff));
+        order(&mut supply, s(1), ControlAction::Up);
+        supply.advance(s(60));
+        assert!(!supply.is_on(), "it has not come");
+        assert_eq!(supply.take_wishes(), [Wish::Start]);
+        order(&mut supply, s(61), ControlAction::Up);
+        assert_eq!(supply.take_wishes(), [Wish::Start], "asked for once more");
+        supply.machine_came(s(62));
+        assert!(supply.is_on());
+        assert_eq!(supply.start_cause(), StartReason::ChassisControl);
+        supply.machine_restarted(s(70));
+        supply.machine_gone(s(80));
+        assert!(!supply.is_on(), "it ended by itself");
+    }
+
+    #[test]
+    fn a_machine_elsewhere_is_cycled_and_does_not_outlive_its_mains() {
+        let mut supply = PowerSupply::hosted(Wiring::default());
+        supply.machine_came(s(1));
+        order(&mut supply, s(2), ControlAction::Cycle);
+        supply.machine_gone(s(3));
+        supply.advance(s(4));
+        assert_eq!(supply.take_wishes(), [Wish::Cut, Wish::Start]);
+        supply.machine_came(s(5));
+        supply.mains_fail(s(6));
+        supply.machine_gone(s(7));
+        supply.machine_came(s(8));
+        assert!(!supply.is_on());
+        assert_eq!(supply.take_wishes(), [Wish::Cut, Wish::Cut]);
     }
 
     #[test]

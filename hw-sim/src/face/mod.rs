@@ -6,5 +6,8 @@
 
 pub mod dog;
 pub mod http;
+mod ports;
+pub mod qemu;
+mod rack;
 pub mod rmcp;
 mod wake;

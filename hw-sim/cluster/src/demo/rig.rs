@@ -166,7 +166,7 @@ fn power_event(event: Event) -> Option<PowerEvent> {
             What::Interrupted | What::MainsLost | What::MainsBack => None,
         },
         Event::Ordered { action, .. } => Some(PowerEvent::Ordered(order(action))),
-        Event::Watchdog(_) | Event::Rebooted { .. } => None,
+        Event::Machine(_) | Event::Watchdog(_) | Event::Rebooted { .. } => None,
     }
 }
 
