@@ -1,8 +1,12 @@
 //! The words between the operator's command and the daemon: one request, one answer, a JSON line each.
 //!
-//! Nothing here opens a socket. A request names nodes as the configuration does; whether something is
-//! done about it is the daemon's to answer.
+//! A request names nodes as the configuration does; whether something is done about it is the daemon's to
+//! answer.
 
+use std::path::Path;
+use std::time::Duration;
+
+use palisade_host::control::call;
 use serde::{Deserialize, Serialize};
 
 use crate::status::Status;
@@ -27,6 +31,27 @@ pub enum Request {
         /// Who vouches.
         by: String,
     },
+    /// A cluster manager's fence agent reboots a node by its own right, and leaves On to this fencer.
+    Raise {
+        /// The node's name.
+        node: String,
+        /// The address of its BMC, as the agent knows it: `host:port`.
+        bmc: String,
+        /// How it goes.
+        reboot: Reboot,
+    },
+}
+
+/// How a reboot by a fence agent goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reboot {
+    /// Off is about to be ordered. Should the agent say nothing more, the machine is looked at.
+    Begins,
+    /// The machine is off, read twice.
+    IsOff,
+    /// It could not be switched off: forget it.
+    Failed,
 }
 
 /// What the operator's command asks of an agent.
@@ -66,11 +91,19 @@ pub enum Answer {
     },
 }
 
+/// Asks the fencer at `socket`; the error says what is wrong and what to do.
+pub fn ask(socket: &Path, request: &Request, longest: Duration) -> Result<Answer, String> {
+    let words = serde_json::to_value(request).map_err(|error| error.to_string())?;
+    let answer = call(socket, &words, longest).map_err(|error| error.to_string())?;
+    serde_json::from_value(answer)
+        .map_err(|error| format!("the fencer's answer could not be read: {error}; same version?"))
+}
+
 impl Request {
     /// Reads a request; the error says what is wrong with it.
     pub fn read(value: serde_json::Value) -> Result<Self, String> {
         serde_json::from_value(value)
-            .map_err(|error| format!("{error}; allowed: status, fence, confirm"))
+            .map_err(|error| format!("{error}; allowed: status, fence, confirm, raise"))
     }
 }
 

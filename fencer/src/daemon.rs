@@ -15,6 +15,8 @@ mod mail;
 mod names;
 mod orders;
 mod prepare;
+mod raises;
+mod raising;
 mod readable;
 mod rehearsal;
 mod run;

@@ -1,8 +1,10 @@
 //! The fencer daemon, the power engine it drives and the operator's command.
 //!
 //! All deciding is done in `palisade-fencer-core`; this crate gives it sockets, a disk, a clock, BMCs
-//! and people. It never decides that a node is dead and never orders power without the core's warrant.
+//! and people. It never decides that a node is dead and never cuts power without the core's warrant; what it
+//! takes over from a cluster manager's fence agent can only give power back.
 
+mod child;
 pub mod control;
 mod daemon;
 pub mod fence_agent;

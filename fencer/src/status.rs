@@ -33,6 +33,9 @@ pub struct Status {
     pub nodes: Vec<NodeStatus>,
     /// Nodes that are being fenced.
     pub cases: Vec<CaseStatus>,
+    /// Nodes that a cluster manager reboots, and that this fencer will switch on.
+    #[serde(default)]
+    pub raises: Vec<RaiseStatus>,
     /// Datagrams that were dropped unread.
     pub dropped: Dropped,
     /// Hooks that are running.
@@ -50,6 +53,12 @@ impl Status {
     /// The node of that name.
     pub fn node(&self, name: &str) -> Option<&NodeStatus> {
         self.nodes.iter().find(|node| node.name == name)
+    }
+
+    /// The verdict on the node of that name, if it is not older than `since_ns` on the fencer's boot
+    /// clock.
+    pub fn verdict_since(&self, name: &str, since_ns: u64) -> Option<&Verdict> {
+        self.node(name)?.verdict.as_ref().filter(|verdict| verdict.at_ns >= since_ns)
     }
 
     /// The open case against the node of that name.
@@ -206,8 +215,11 @@ pub struct Heard {
 /// Whether a node's power can be cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BmcStatus {
-    /// Its address.
+    /// Its address; of several ways to the node's power, the one in use.
     pub address: String,
+    /// What is weak about the ways to it, as configured.
+    #[serde(default)]
+    pub weaknesses: Vec<String>,
     /// Whether the last rehearsal (log in, read the power state) worked; absent: not yet tried.
     pub ready: Option<bool>,
     /// What the rehearsal found: why not, or how long it took.
@@ -230,6 +242,19 @@ pub struct CaseStatus {
     /// Time since the case was opened.
     pub since_ms: u64,
     /// What the last power order came to.
+    pub last_report: Option<String>,
+}
+
+/// A node that a cluster manager reboots.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RaiseStatus {
+    /// The node.
+    pub node: String,
+    /// Where the reboot is.
+    pub state: String,
+    /// Time since it was off, or announced.
+    pub since_ms: u64,
+    /// What its BMC said last.
     pub last_report: Option<String>,
 }
 

@@ -6,8 +6,12 @@
 
 mod config;
 mod durable;
+mod fence_agent_stdin;
+mod host_list;
 mod peer;
 mod pieces;
+mod qemu;
+mod redfish;
 mod rmcp;
 mod vectors;
 
@@ -23,12 +27,20 @@ pub struct Target {
 }
 
 /// All borders.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "peer", run: peer::run, seeds: peer::seeds },
     Target { name: "rmcp_client", run: rmcp::run_client, seeds: rmcp::seeds },
     Target { name: "rmcp_bmc", run: rmcp::run_bmc, seeds: rmcp::seeds },
+    Target { name: "qemu", run: qemu::run, seeds: qemu::seeds },
     Target { name: "config", run: config::run, seeds: config::seeds },
     Target { name: "durable", run: durable::run, seeds: durable::seeds },
+    Target { name: "redfish", run: redfish::run, seeds: redfish::seeds },
+    Target { name: "host_list", run: host_list::run, seeds: host_list::seeds },
+    Target {
+        name: "fence_agent_stdin",
+        run: fence_agent_stdin::run,
+        seeds: fence_agent_stdin::seeds,
+    },
 ];
 
 /// The border called `name`.

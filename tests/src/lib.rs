@@ -1,6 +1,8 @@
 //! What the tests and measurements of this folder share. Holds no test and no product code.
 
 pub mod fuzz;
+pub mod ipmi_sim;
+pub mod release;
 pub mod series;
 pub mod simulator;
 pub mod smt;

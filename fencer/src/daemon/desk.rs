@@ -390,6 +390,8 @@ mod tests {
             password_file: "/nowhere".into(),
             privilege: config::Privilege::Operator,
             suites: vec![config::Suite::Seventeen],
+            bmc_key_file: None,
+            guid: None,
         };
         BmcConfig::read(&bmc).unwrap_err()
     }

@@ -22,6 +22,7 @@ use super::herald::{self, Line};
 use super::ledger::Ledger;
 use super::mail::Mail;
 use super::names::Names;
+use super::raises::Raises;
 use super::rehearsal::{Finding, Rehearsals};
 use super::view::View;
 use crate::hooks;
@@ -41,6 +42,7 @@ pub(super) struct Engine {
     pub(super) disk: Disk,
     pub(super) desk: Desk,
     pub(super) rehearsals: Rehearsals,
+    pub(super) raises: Raises,
     pub(super) programs: hooks::Setting,
     pub(super) hooks: hooks::Running,
     pub(super) scribe: Scribe,
@@ -67,6 +69,7 @@ impl Engine {
         let now = clock::now();
         let cases: Vec<NodeId> = self.core.cases().map(|case| case.target).collect();
         self.rehearsals.start_due(now, |node| cases.contains(&node));
+        self.raise_due(now);
         self.watch_majority(now);
     }
 
@@ -155,6 +158,7 @@ impl Engine {
             ledger: &self.ledger,
             rehearsals: &self.rehearsals,
             dropped: self.mail.dropped(),
+            raises: &self.raises,
             hooks_running: self.hooks.count(),
         };
         view.status()

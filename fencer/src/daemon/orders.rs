@@ -1,4 +1,4 @@
-//! What the operator's command asks of a running fencer.
+//! What the operator's command, and the fence agent, ask of a running fencer.
 //!
 //! Refuses what would end in a disaster that the operator cannot have meant, with the reason; everything
 //! else is the core's to decide.
@@ -25,6 +25,9 @@ impl Engine {
             }
             Request::Confirm { node, by } => {
                 self.with_target(&node, |me, node| me.confirm(node, &by))
+            }
+            Request::Raise { node, bmc, reboot } => {
+                self.with_target(&node, |me, node| me.reboots(node, &bmc, reboot))
             }
         }
     }
@@ -83,7 +86,7 @@ impl Engine {
         Answer::Accepted { at_ns: now.as_nanos() }
     }
 
-    fn refuse(&self, target: NodeId, reason: String) -> Answer {
+    pub(super) fn refuse(&self, target: NodeId, reason: String) -> Answer {
         let (what, detail, level) = (What::Declined, reason.clone(), Level::Warn);
         self.note(clock::now(), &Line { what, target: Some(target), detail, level });
         Answer::Refused { reason }

@@ -22,8 +22,9 @@ use super::ledger::Ledger;
 use super::log_out;
 use super::mail::Mail;
 use super::names::Names;
+use super::raises::{Raises, Setting};
 use super::rehearsal::Rehearsals;
-use crate::power::PowerDevice;
+use crate::power::{self, PowerDevice};
 use crate::{hooks, place};
 use palisade_host::failure::Failure;
 
@@ -49,7 +50,9 @@ pub(super) fn prepare(args: &Args) -> Result<(Engine, Server), Failure> {
     warn(&cluster);
     let now = clock::now();
     let core = FencerCore::new(config(view, start, digest(&args.config)?), now, disk.recall());
-    let devices = devices(&cluster);
+    let learned = settings.state_dir.join("bmc");
+    let power = power::Engine::start().map_err(Failure::machine)?.with_profiles(&learned);
+    let devices = devices(&cluster, &power);
     let engine = Engine {
         me: view.node.id,
         names: Names::of(&cluster),
@@ -57,6 +60,7 @@ pub(super) fn prepare(args: &Args) -> Result<(Engine, Server), Failure> {
         mail,
         disk,
         desk: Desk::new(devices.clone()),
+        raises: Raises::new(devices.clone(), &raises(view, boot)),
         rehearsals: Rehearsals::new(devices, now),
         programs: programs(view),
         hooks: hooks::Running::default(),
@@ -107,7 +111,7 @@ fn config(view: NodeView<'_>, start: Start, digest: u32) -> FencerConfig {
 
 fn member(node: &Node) -> MemberConfig {
     let fire = node.watchdog.as_ref().map(|dog| dog.fire_worst()).unwrap_or_default();
-    MemberConfig { node: node.id, has_power_device: node.bmc.is_some(), fire }
+    MemberConfig { node: node.id, has_power_device: node.has_power_device(), fire }
 }
 
 /// The first bytes of the hash of the file, for the fencers to notice that theirs differ.
@@ -117,9 +121,15 @@ fn digest(config: &Path) -> Result<u32, Failure> {
     Ok(hash.iter().take(4).fold(0, |sum, byte| sum << 8 | u32::from(*byte)))
 }
 
-fn devices(cluster: &Cluster) -> BTreeMap<NodeId, Arc<dyn PowerDevice>> {
+fn devices(cluster: &Cluster, power: &power::Engine) -> BTreeMap<NodeId, Arc<dyn PowerDevice>> {
     let views = cluster.nodes.iter().map(|node| NodeView { cluster, node });
-    views.filter_map(|view| Some((view.node.id, device::of(view)?))).collect()
+    views.filter_map(|view| Some((view.node.id, device::of(view, power)?))).collect()
+}
+
+fn raises(view: NodeView<'_>, boot: BootId) -> Setting<'_> {
+    let timing = view.cluster.timing.raw();
+    let (rest, spacing) = (timing.on_rest, timing.off_confirm);
+    Setting { folder: &view.cluster.fencer.state_dir, node: &view.node.name, boot, rest, spacing }
 }
 
 fn programs(view: NodeView<'_>) -> hooks::Setting {

@@ -1,5 +1,5 @@
-//! Rehearsals: log in to each BMC now and then and read the power state, so that it is known at every
-//! moment whether a node could be fenced.
+//! Rehearsals: read the power state at each BMC now and then, so that it is known at every moment whether
+//! a node could be fenced, and so that a session is at hand that saves the login.
 //!
 //! Reads only; what it finds is shown to people and proves nothing. Leaves a BMC alone while a case is
 //! open against its node, and for longer after it refused the account.
@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 
 use crate::power::{PowerDevice, PowerError};
 
-/// Time between two rehearsals at one BMC: three fencers make nine logins a minute, which the slowest
-/// BMC stands.
+/// Time between two rehearsals at one BMC: a session that is kept is not yet idle for long enough to be
+/// dropped, and nine readings a minute by three fencers are what the slowest BMC stands.
 const EVERY: Duration = Duration::from_secs(20);
 
 /// The same after a refusal of the account: more would lock it.
@@ -85,6 +85,11 @@ impl Rehearsals {
     /// What was found last at a node's BMC.
     pub(super) fn finding(&self, node: NodeId) -> Option<&Finding> {
         self.findings.get(&node)
+    }
+
+    /// The way to a node's power that is in use, in an operator's words.
+    pub(super) fn way(&self, node: NodeId) -> Option<String> {
+        self.devices.get(&node).map(|device| device.describe())
     }
 
     fn note(&mut self, finding: Finding) -> (Finding, bool) {

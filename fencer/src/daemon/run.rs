@@ -39,6 +39,9 @@ pub(super) async fn run(mut engine: Engine, mut control: Server) -> io::Result<(
             link = engine.mail.arrived() => engine.read(link?),
             word = engine.desk.word() => engine.hear(word),
             written = engine.disk.written() => engine.written(written),
+            (node, change, said) = engine.raises.next() => {
+                engine.raise_reported(node, change, said.as_deref());
+            }
             report = engine.hooks.next() => engine.hook_ended(&report),
             (finding, changed) = engine.rehearsals.next() => engine.rehearsed(&finding, changed),
             ready = asked.readable() => {

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use palisade_fencer_core::{CaseView, FencerCore, MemberView, VoterView};
-use palisade_host::config::{Cluster, Node};
+use palisade_host::config::{Cluster, Node, PowerLevel};
 use palisade_protocol::ids::{LinkId, NodeId};
 use palisade_protocol::peer::Links;
 use palisade_protocol::postbox::DropCounts;
@@ -13,6 +13,7 @@ use palisade_protocol::time::Instant;
 use palisade_protocol::wire::{DogClass, Renew, Verdict as Health};
 
 use super::ledger::Ledger;
+use super::raises::Raises;
 use super::rehearsal::{Finding, Rehearsals};
 use crate::status::{
     self, BmcStatus, CaseStatus, Dog, Dropped, Heard, Member, MemberState, NodeStatus, Stand,
@@ -28,6 +29,7 @@ pub(super) struct View<'a> {
     pub(super) core: &'a FencerCore,
     pub(super) ledger: &'a Ledger,
     pub(super) rehearsals: &'a Rehearsals,
+    pub(super) raises: &'a Raises,
     pub(super) dropped: DropCounts,
     pub(super) hooks_running: usize,
 }
@@ -46,6 +48,7 @@ impl View<'_> {
             links: self.cluster.links.iter().map(|link| link.name.clone()).collect(),
             nodes: self.cluster.nodes.iter().map(|node| self.node(node)).collect(),
             cases: self.core.cases().map(|case| self.case(&case)).collect(),
+            raises: self.raises.status(|node| self.name(node)),
             dropped: self.dropped(),
             hooks_running: self.hooks_running,
             advice: Vec::new(),
@@ -75,7 +78,7 @@ impl View<'_> {
             id: node.id.get(),
             member: member.map(|member| self.member(&member)),
             voter: node.fencer.then(|| self.voter(node.id)),
-            bmc: node.bmc.as_ref().map(|bmc| self.bmc(&bmc.address, node.id)),
+            bmc: node.has_power_device().then(|| self.bmc(node)),
             verdict: self.ledger.verdict(node.id).cloned(),
         }
     }
@@ -134,16 +137,21 @@ impl View<'_> {
             .collect()
     }
 
-    fn bmc(&self, address: &str, node: NodeId) -> BmcStatus {
-        let address = address.to_owned();
-        let Some(Finding { at, result, .. }) = self.rehearsals.finding(node) else {
-            return BmcStatus { address, ..BmcStatus::default() };
+    fn bmc(&self, node: &Node) -> BmcStatus {
+        let address = match (&node.bmc, node.power.as_slice()) {
+            (Some(bmc), []) => bmc.address.clone(),
+            _ => self.rehearsals.way(node.id).unwrap_or_default(),
+        };
+        let weaknesses = node.power.iter().filter_map(PowerLevel::weakness).collect();
+        let Some(Finding { at, result, .. }) = self.rehearsals.finding(node.id) else {
+            return BmcStatus { address, weaknesses, ..BmcStatus::default() };
         };
         let (ready, on, finding) = match result {
             Ok((on, took)) => (true, Some(*on), format!("answered in {} ms", took.as_millis())),
             Err(error) => (false, None, error.to_string()),
         };
-        BmcStatus { address, ready: Some(ready), finding, on, checked_ms: Some(self.ago(*at)) }
+        let checked_ms = Some(self.ago(*at));
+        BmcStatus { address, weaknesses, ready: Some(ready), finding, on, checked_ms }
     }
 
     fn case(&self, case: &CaseView) -> CaseStatus {

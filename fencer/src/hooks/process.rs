@@ -1,24 +1,19 @@
-//! A hook's process: started off the loop, watched, killed with its group past the time limit.
+//! A hook's process: started, watched, killed with its group past the time limit.
 //!
 //! Never reads the hook's environment from this process, except `PATH` which is fixed.
 
 use std::fmt;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{ExitStatus, Stdio};
+use std::process::ExitStatus;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
-use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::Call;
-
-/// The only `PATH` that a hook sees.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+use crate::child::{self, Group, Unattended};
 
 /// Most bytes of a hook's output that reach the log; what follows is read and dropped.
 const OUTPUT_MAX: u64 = 16 * 1024;
@@ -26,9 +21,6 @@ const OUTPUT_MAX: u64 = 16 * 1024;
 /// How long output is still read after the hook has ended: a daemon that it left behind may hold the
 /// pipe open for ever.
 const OUTPUT_GRACE: Duration = Duration::from_millis(200);
-
-/// How long a killed hook may take to go before we stop waiting for it.
-const REAP_MAX: Duration = Duration::from_secs(1);
 
 /// How a hook ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,29 +63,16 @@ impl fmt::Display for Outcome {
 /// Runs one hook to its end or to its limit.
 pub(super) async fn run(call: &Call) -> Outcome {
     match start(call).await {
-        Ok(child) => watch(call, child).await,
+        Ok(group) => watch(call, group).await,
         Err(error) => not_started(call, &error),
     }
 }
 
-/// Starts the process on a thread of its own, since `exec` may wait for a disk or a dead mount.
-async fn start(call: &Call) -> io::Result<Child> {
-    let mut command = Command::new(call.program());
-    command
-        .env_clear()
-        .env("PATH", PATH)
-        .envs(call.words().iter().map(|(name, value)| (name, value)))
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0);
-    let spawned = tokio::task::spawn_blocking(move || command.spawn());
-    match timeout(call.limit(), spawned).await {
-        Ok(Ok(child)) => child,
-        Ok(Err(broken)) => Err(io::Error::other(broken)),
-        Err(_late) => Err(io::Error::new(io::ErrorKind::TimedOut, "not started within its limit")),
-    }
+/// Starts the process. Let go of, it goes on.
+async fn start(call: &Call) -> io::Result<Group> {
+    let mut command = child::command(call.program());
+    command.envs(call.words().iter().map(|(name, value)| (name, value)));
+    Group::start(command, call.limit(), Unattended::GoesOn).await
 }
 
 fn not_started(call: &Call, error: &io::Error) -> Outcome {
@@ -105,21 +84,22 @@ fn not_started(call: &Call, error: &io::Error) -> Outcome {
 }
 
 /// Waits for the end of the process while its output goes to the log; past the limit kills its group.
-async fn watch(call: &Call, mut child: Child) -> Outcome {
-    let group = child.id();
+async fn watch(call: &Call, mut group: Group) -> Outcome {
     let mut readers = JoinSet::new();
     let label = format!("hook {} for {}", call.occasion(), call.target());
-    if let Some(out) = child.stdout.take() {
+    let pipes = group.child().map(|child| (child.stdout.take(), child.stderr.take()));
+    let (out, err) = pipes.unwrap_or_default();
+    if let Some(out) = out {
         readers.spawn(tell(out, label.clone()));
     }
-    if let Some(err) = child.stderr.take() {
+    if let Some(err) = err {
         readers.spawn(tell(err, label));
     }
-    let outcome = match timeout(call.limit(), child.wait()).await {
-        Ok(Ok(status)) => named(status),
-        Ok(Err(error)) => Outcome::NotStarted(error.to_string()),
-        Err(_late) => {
-            kill(group, &mut child).await;
+    let outcome = match group.wait(call.limit()).await {
+        Some(Ok(status)) => named(status),
+        Some(Err(error)) => Outcome::NotStarted(error.to_string()),
+        None => {
+            group.kill().await;
             Outcome::TooLong(call.limit())
         }
     };
@@ -127,19 +107,6 @@ async fn watch(call: &Call, mut child: Child) -> Outcome {
         log::debug!("hook {}: its output is held open by another process", call.occasion());
     }
     outcome
-}
-
-/// Kills the group of a process that nobody has waited for yet, so that the id cannot be another's.
-async fn kill(group: Option<u32>, child: &mut Child) {
-    if let Some(Ok(id)) = group.map(i32::try_from)
-        && let Err(error) = killpg(Pid::from_raw(id), Signal::SIGKILL)
-    {
-        log::warn!("process group {id} of a hook was not killed: {error}");
-    }
-    // A killed process that sits in the kernel (a dead mount) is left to the runtime to reap.
-    if timeout(REAP_MAX, child.wait()).await.is_err() {
-        log::warn!("a killed hook has not gone within {} ms", REAP_MAX.as_millis());
-    }
 }
 
 fn named(status: ExitStatus) -> Outcome {

@@ -1,12 +1,16 @@
 //! Where a BMC is and who logs in there.
 
+use std::path::Path;
+
 use palisade_host::config;
 use palisade_host::secret::{Secret, read_secret_file};
+use palisade_ipmi::app::Guid;
 use palisade_ipmi::client::{Login, LoginError};
 use palisade_ipmi::privilege::Privilege;
-use palisade_ipmi::secret::SecretTooLong;
+use palisade_ipmi::secret::{Secret as BmcKey, SecretTooLong};
 use palisade_ipmi::suite::Suite;
 
+use super::bmc_key::bmc_key;
 use super::error::{Fault, PowerError};
 
 /// One BMC and the account to use. `Debug` does not show the password.
@@ -22,6 +26,11 @@ pub struct BmcConfig {
     pub privilege: Privilege,
     /// Cipher suites in the order of trying.
     pub suites: Vec<Suite>,
+    /// The BMC's own key (`K_g`), where one is set. [IPMI2 §13.31]
+    pub bmc_key: Option<BmcKey>,
+    /// Who the BMC must be; another one is given no order. Checked in each login, where the BMC has
+    /// proved with the password that the GUID comes from it.
+    pub guid: Option<Guid>,
 }
 
 impl BmcConfig {
@@ -40,6 +49,8 @@ impl BmcConfig {
             password,
             privilege: privilege_of(bmc.privilege),
             suites: bmc.suites.iter().map(|suite| suite_of(*suite)).collect(),
+            bmc_key: bmc.bmc_key_file.as_deref().map(read_key).transpose().map_err(failed)?,
+            guid: bmc.guid.map(Guid),
         })
     }
 
@@ -55,13 +66,21 @@ impl BmcConfig {
     pub(super) fn login(&self) -> Result<Login, PowerError> {
         let password = palisade_ipmi::secret::Secret::new(self.password.expose().as_bytes())
             .map_err(|SecretTooLong { length }| self.failed(Fault::PasswordTooLong { length }))?;
-        Login::new(&self.user, password, self.privilege, &self.suites)
-            .map_err(|error: LoginError| self.failed(Fault::BadLogin(error)))
+        let login = Login::new(&self.user, password, self.privilege, &self.suites)
+            .map_err(|error: LoginError| self.failed(Fault::BadLogin(error)))?;
+        let login = self.guid.into_iter().fold(login, Login::pinned_to);
+        Ok(self.bmc_key.iter().cloned().fold(login, Login::with_bmc_key))
     }
 
     pub(super) fn failed(&self, fault: Fault) -> PowerError {
         PowerError::new(&self.address, &self.user, fault)
     }
+}
+
+fn read_key(file: &Path) -> Result<BmcKey, Fault> {
+    let digits =
+        read_secret_file(file).map_err(|error| Fault::BadPasswordFile(error.to_string()))?;
+    bmc_key(&digits).map_err(|error| Fault::BadPasswordFile(format!("{}: {error}", file.display())))
 }
 
 const fn privilege_of(privilege: config::Privilege) -> Privilege {

@@ -7,6 +7,8 @@ use std::fmt;
 use palisade_ipmi::client::{ClientError, Declined, LoginError};
 use palisade_ipmi::secret::SECRET_MAX;
 
+use super::trouble::Trouble;
+
 /// A failure at one BMC. `Display` is one line with evidence and remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PowerError {
@@ -20,6 +22,8 @@ pub struct PowerError {
 pub enum PowerErrorKind {
     /// The password (or the BMC key) is not the BMC's.
     WrongPassword,
+    /// Another BMC than the one that is pinned answered at the address.
+    OtherBmc,
     /// The BMC does not know the user.
     NoSuchUser,
     /// The user may not have the privilege.
@@ -46,6 +50,12 @@ pub enum PowerErrorKind {
     Unresolved,
     /// This host failed us: no socket or no random bytes.
     Local,
+    /// The certificate that a service showed is not believed.
+    Certificate,
+    /// A service declined the order with this HTTP status.
+    HttpStatus(u16),
+    /// A fence agent failed with this exit code; none if a signal ended it.
+    Agent(Option<i32>),
 }
 
 /// The evidence.
@@ -71,9 +81,16 @@ pub(super) enum Fault {
     },
     /// The answer belongs to another order: a mistake of ours.
     Mismatch,
+    /// At a device that is no BMC reached by IPMI.
+    Elsewhere(Trouble),
 }
 
 impl PowerError {
+    /// A failure at `device`, named as an operator would, that is no BMC reached by IPMI.
+    pub(super) fn at(device: String, trouble: Trouble) -> Self {
+        Self { address: device, user: String::new(), fault: Fault::Elsewhere(trouble) }
+    }
+
     pub(super) fn new(address: &str, user: &str, fault: Fault) -> Self {
         Self { address: address.to_owned(), user: user.to_owned(), fault }
     }
@@ -92,6 +109,7 @@ impl PowerError {
             Fault::Unresolved { .. } => PowerErrorKind::Unresolved,
             Fault::Unreachable { .. } => PowerErrorKind::Unreachable,
             Fault::Local { .. } => PowerErrorKind::Local,
+            Fault::Elsewhere(trouble) => trouble.kind,
         }
     }
 
@@ -100,6 +118,7 @@ impl PowerError {
     pub const fn is_definite(&self) -> bool {
         match &self.fault {
             Fault::Login(error) => error.is_definite(),
+            Fault::Elsewhere(trouble) => trouble.is_definite,
             Fault::BadLogin(_) | Fault::PasswordTooLong { .. } | Fault::BadPasswordFile(_) => true,
             Fault::Declined(_)
             | Fault::Unresolved { .. }
@@ -114,8 +133,9 @@ impl PowerError {
         matches!(self.kind(), PowerErrorKind::PortRefused | PowerErrorKind::Local)
     }
 
-    fn remedy(&self) -> &'static str {
+    fn remedy(&self) -> &str {
         match &self.fault {
+            Fault::Elsewhere(trouble) => &trouble.remedy,
             Fault::Login(error) => error.remedy(),
             Fault::Declined(declined) => declined.remedy(),
             Fault::Unresolved { .. } => "use an address, or mend name resolution on this host",
@@ -133,6 +153,9 @@ impl PowerError {
 impl fmt::Display for PowerError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { address, user, fault } = self;
+        if let Fault::Elsewhere(trouble) = fault {
+            return write!(out, "{address}: {trouble}");
+        }
         write!(out, "bmc {address} as {user:?}: {fault}; {}", self.remedy())
     }
 }
@@ -153,6 +176,7 @@ impl fmt::Display for Fault {
             Self::Unreachable { why, login } => write!(out, "unreachable: {why} ({login})"),
             Self::Local { why } => write!(out, "not tried: {why}"),
             Self::Mismatch => out.write_str("an answer to another order"),
+            Self::Elsewhere(trouble) => trouble.fmt(out),
         }
     }
 }
@@ -162,6 +186,7 @@ const fn kind_of(error: &ClientError) -> PowerErrorKind {
         ClientError::WrongPassword { .. } | ClientError::WrongBmcKey { .. } => {
             PowerErrorKind::WrongPassword
         }
+        ClientError::OtherBmc { .. } => PowerErrorKind::OtherBmc,
         ClientError::NoSuchUser { .. } => PowerErrorKind::NoSuchUser,
         ClientError::PrivilegeRefused { .. } => PowerErrorKind::PrivilegeRefused,
         ClientError::NoSlots { .. } => PowerErrorKind::NoSlots,

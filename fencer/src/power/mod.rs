@@ -1,20 +1,32 @@
-//! The power engine: one login at one BMC per order, off-loop, with a deadline on everything.
+//! The power engine: any number of BMCs at once, with a deadline on everything.
 //!
-//! It carries orders out and brings readings back. It never decides that a machine is dead, never
-//! takes silence, a refusal or a single reading for `off`, never cycles or resets, and never
-//! tries credentials again that were definitely refused.
+//! It carries orders out and brings readings back; for callers without a warrant it also waits for two
+//! readings of `off`. It never takes silence, a refusal or a single reading for `off`, never cycles or
+//! resets, and never tries credentials again that were definitely refused.
 
+pub mod agent;
 mod bmc;
+mod bmc_key;
 mod config;
 mod device;
+mod engine;
 mod error;
+mod fence;
+pub mod levels;
+mod profile;
+pub mod redfish;
+mod resolve;
 mod session;
-mod socket;
+mod trouble;
+mod verdict;
 
 pub use bmc::Bmc;
+pub use bmc_key::{NoBmcKey, bmc_key};
 pub use config::BmcConfig;
 pub use device::{Opening, PowerDevice, PowerSession, Working};
+pub use engine::Engine;
 pub use error::{PowerError, PowerErrorKind};
+pub use palisade_ipmi::app::{Guid, NoGuid};
 pub use palisade_ipmi::chassis::{LastPowerEvent, RestartCause, RestorePolicy};
 pub use palisade_ipmi::client::Ack;
 pub use palisade_ipmi::privilege::Privilege;
@@ -22,3 +34,4 @@ pub use palisade_ipmi::secret::Secret as BmcKey;
 pub use palisade_ipmi::suite::Suite;
 pub use palisade_ipmi::watchdog::TimerState;
 pub use session::{PowerStatus, Session};
+pub use verdict::{Evidence, Raised, Reading, Terms, Verdict};

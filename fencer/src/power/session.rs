@@ -1,25 +1,22 @@
-//! One login at one BMC over one socket.
+//! An open session at one BMC.
 //!
-//! Drives [`Client`] and has no opinion of its own. Dropping it gives the BMC's slot back.
+//! Has no opinion of its own. Dropping it gives the BMC's slot back.
 
-use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use palisade_host::clock;
+use palisade_ipmi::app::{DeviceId, Guid};
 use palisade_ipmi::chassis::{ChassisStatus, LastPowerEvent, RestartCause, RestorePolicy};
-use palisade_ipmi::client::{Ack, Answer, Client, ClientError, Event, Input, Login, Order};
-use palisade_ipmi::secret::Secret as BmcKey;
+use palisade_ipmi::client::{Ack, Answer, Order};
+use palisade_ipmi::privilege::Privilege;
+use palisade_ipmi::suite::Suite;
 use palisade_ipmi::watchdog::TimerState;
 use palisade_protocol::time::Instant;
-use tokio::net::UdpSocket;
-use tokio::time::timeout;
 
 use super::config::BmcConfig;
+use super::engine::{Engine, Facts, Line, heard};
 use super::error::{Fault, PowerError};
-use super::socket;
-
-/// Longest datagram read. Ours have 300 bytes at most; longer ones are cut and then ignored.
-const DATAGRAM_MAX: usize = 1024;
+use super::resolve::resolve;
 
 /// What a BMC says about power. Facts, not proofs: `on == false` once is no death.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,50 +35,78 @@ pub struct PowerStatus {
 #[derive(Debug)]
 pub struct Session {
     config: BmcConfig,
-    client: Client,
-    socket: UdpSocket,
+    line: Line,
+    facts: Facts,
     by: Instant,
-    /// What the system last said about the way to the BMC.
-    unreachable: Option<io::Error>,
 }
 
-impl Session {
+impl Engine {
     /// Logs in before `by` (boot clock), which stays the deadline of every order until
-    /// [`Session::set_deadline`].
+    /// [`Session::set_deadline`]. Of several addresses the first that does not refuse is taken.
     ///
     /// # Errors
     /// [`PowerError`]: for a configuration that cannot work, for what the BMC refused, for silence.
-    pub async fn open(config: &BmcConfig, by: Instant) -> Result<Self, PowerError> {
-        Self::open_as(config, config.login()?, by).await
-    }
-
-    /// As [`Session::open`], at a BMC that has a BMC key (`K_g`) set. [IPMI2 §13.31]
-    ///
-    /// # Errors
-    /// As [`Session::open`].
-    pub async fn open_with_bmc_key(
-        config: &BmcConfig,
-        key: BmcKey,
-        by: Instant,
-    ) -> Result<Self, PowerError> {
-        Self::open_as(config, config.login()?.with_bmc_key(key), by).await
-    }
-
-    async fn open_as(config: &BmcConfig, login: Login, by: Instant) -> Result<Self, PowerError> {
-        let mut addresses = socket::resolve(config, by).await?.into_iter();
-        let Some(first) = addresses.next() else {
-            return Err(config.failed(Fault::Unresolved { why: "no address".to_owned() }));
-        };
-        let mut outcome = Self::open_at(config, login.clone(), first, by).await;
-        for address in addresses {
-            match &outcome {
-                Err(error) if error.is_about_the_address() => {
-                    outcome = Self::open_at(config, login.clone(), address, by).await;
+    pub async fn open(&self, config: &BmcConfig, by: Instant) -> Result<Session, PowerError> {
+        let login = config.login()?;
+        let profile = self.recall(config).await;
+        let login = profile.shape(login);
+        let mut refused = None;
+        for address in resolve(config, by).await? {
+            match self.open_at(config, login.clone(), address, by).await {
+                Err(error) if error.is_about_the_address() => refused = Some(error),
+                Ok(session) => {
+                    self.learn(config, profile.with_login(&session.facts)).await;
+                    return Ok(session);
                 }
-                Ok(_) | Err(_) => break,
+                Err(error) => return Err(error),
             }
         }
-        outcome
+        Err(refused.unwrap_or_else(|| config.failed(Fault::Mismatch)))
+    }
+
+    async fn open_at(
+        &self,
+        config: &BmcConfig,
+        login: palisade_ipmi::client::Login,
+        address: SocketAddr,
+        by: Instant,
+    ) -> Result<Session, PowerError> {
+        let call = self.call(login, address, by, &[]).map_err(|fault| config.failed(fault))?;
+        let facts = heard(call.open).await.map_err(|fault| config.failed(fault))?;
+        Ok(Session::over(config, call.line, facts, by))
+    }
+}
+
+impl Session {
+    pub(super) fn over(config: &BmcConfig, line: Line, facts: Facts, by: Instant) -> Self {
+        let Facts { suite, privilege, .. } = facts;
+        log::debug!("bmc {}: session open, {suite}, {privilege}", config.address);
+        Self { config: config.clone(), line, facts, by }
+    }
+
+    /// Who the BMC says that it is; it has proved that it knows the password.
+    pub const fn guid(&self) -> Guid {
+        self.facts.guid
+    }
+
+    /// The cipher suite of the session.
+    pub const fn suite(&self) -> Suite {
+        self.facts.suite
+    }
+
+    /// The privilege that the BMC granted.
+    pub const fn privilege(&self) -> Privilege {
+        self.facts.privilege
+    }
+
+    /// The address of the BMC.
+    pub const fn address(&self) -> SocketAddr {
+        self.facts.address
+    }
+
+    /// How long the login took.
+    pub const fn login_time(&self) -> Duration {
+        self.facts.login
     }
 
     /// From now on orders are sent and waited for until `by`. An order that is lost is sent again
@@ -134,6 +159,17 @@ impl Session {
         Ok(cause)
     }
 
+    /// Reads who made the BMC, and its firmware's version.
+    ///
+    /// # Errors
+    /// As [`Session::off`].
+    pub async fn device_id(&mut self) -> Result<DeviceId, PowerError> {
+        let Answer::DeviceId(id) = self.answer(Order::DeviceId).await? else {
+            return Err(self.failed(Fault::Mismatch));
+        };
+        Ok(id)
+    }
+
     /// Reads the BMC's watchdog timer.
     ///
     /// # Errors
@@ -145,137 +181,30 @@ impl Session {
         Ok(state)
     }
 
+    /// Pulses the diagnostic interrupt, once: it is not sent again if no answer comes. Says nothing about
+    /// power.
+    ///
+    /// # Errors
+    /// As [`Session::off`].
+    pub async fn diagnose(&mut self) -> Result<(), PowerError> {
+        let Answer::Diagnosed = self.answer(Order::Diagnose).await? else {
+            return Err(self.failed(Fault::Mismatch));
+        };
+        Ok(())
+    }
+
     /// Gives the session back. Nothing is waited for.
     pub fn close(self) {
         drop(self);
     }
 
-    async fn open_at(
-        config: &BmcConfig,
-        login: Login,
-        address: SocketAddr,
-        by: Instant,
-    ) -> Result<Self, PowerError> {
-        let local = |why| config.failed(Fault::Local { why });
-        let seed = seed().map_err(local)?;
-        let socket = socket::connect(address).await.map_err(|error| local(error.to_string()))?;
-        let client = Client::new(login, seed, clock::now(), by);
-        let mut session = Self { config: config.clone(), client, socket, by, unreachable: None };
-        let event = session.run(Input::Tick).await?;
-        let Event::Opened { suite, privilege } = event else {
-            return Err(session.unexpected(event));
-        };
-        log::debug!("bmc {}: session open, {suite}, {privilege}", config.address);
-        Ok(session)
-    }
-
     async fn answer(&mut self, order: Order) -> Result<Answer, PowerError> {
-        let event = self.run(Input::Order { order, by: self.by }).await?;
-        let Event::Answered(answer) = event else { return Err(self.unexpected(event)) };
-        Ok(answer)
-    }
-
-    /// Feeds `first`, then whatever happens, until the client has something to say.
-    async fn run(&mut self, first: Input<'_>) -> Result<Event, PowerError> {
-        let mut buffer = [0; DATAGRAM_MAX];
-        let mut event = self.feed(first).await;
-        loop {
-            match event {
-                Some(Event::Failed(error)) => return Err(self.login_failed(error)),
-                Some(event) => return Ok(event),
-                None => {}
-            }
-            let Some(due) = self.client.next_deadline() else {
-                return Err(self.failed(Fault::Mismatch));
-            };
-            event = self.wait(due, &mut buffer).await;
-        }
-    }
-
-    /// The next thing to happen. A flood of datagrams does not keep a deadline from being met.
-    async fn wait(&mut self, due: Instant, buffer: &mut [u8]) -> Option<Event> {
-        let patience = clock::now().until(due);
-        if patience.is_zero() {
-            return self.feed(Input::Tick).await;
-        }
-        match timeout(patience, self.socket.recv(buffer)).await {
-            Ok(Ok(length)) => {
-                let bytes = buffer.get(..length).unwrap_or_default();
-                self.feed(Input::Datagram(bytes)).await
-            }
-            Ok(Err(error)) => self.note(error),
-            Err(_elapsed) => self.feed(Input::Tick).await,
-        }
-    }
-
-    /// One input in, its datagrams out.
-    async fn feed(&mut self, input: Input<'_>) -> Option<Event> {
-        let effects = self.client.handle(clock::now(), input);
-        let mut event = effects.event;
-        for datagram in &effects.datagrams {
-            event = event.or(self.send(datagram).await);
-        }
-        event
-    }
-
-    /// Sends one datagram. An error may stem from an earlier one and has then kept this one back, so
-    /// it is tried once more.
-    async fn send(&mut self, datagram: &[u8]) -> Option<Event> {
-        let error = self.socket.send(datagram).await.err()?;
-        let event = self.note(error);
-        self.try_send(datagram);
-        event
-    }
-
-    /// A socket error: the port refused, or no way to the BMC at present. Nothing but the client's
-    /// deadline makes the second final.
-    fn note(&mut self, error: io::Error) -> Option<Event> {
-        if error.kind() != io::ErrorKind::ConnectionRefused {
-            self.unreachable = Some(error);
-            return None;
-        }
-        let effects = self.client.handle(clock::now(), Input::PortRefused);
-        for datagram in &effects.datagrams {
-            self.try_send(datagram);
-        }
-        effects.event
-    }
-
-    /// Sends a datagram that nobody waits for.
-    fn try_send(&self, datagram: &[u8]) {
-        if let Err(error) = self.socket.try_send(datagram) {
-            log::trace!("bmc {}: not sent: {error}", self.config.address);
-        }
-    }
-
-    fn login_failed(&mut self, login: ClientError) -> PowerError {
-        let silent = matches!(login, ClientError::Silent { .. });
-        match self.unreachable.take().filter(|_| silent) {
-            Some(error) => self.failed(Fault::Unreachable { why: error.to_string(), login }),
-            None => self.failed(Fault::Login(login)),
-        }
-    }
-
-    fn unexpected(&self, event: Event) -> PowerError {
-        self.failed(match event {
-            Event::Declined(declined) => Fault::Declined(declined),
-            Event::Failed(error) => Fault::Login(error),
-            Event::Opened { .. } | Event::Answered(_) => Fault::Mismatch,
-        })
+        let heard = heard(self.line.order(order, self.by)).await;
+        heard.map(|heard| heard.answer).map_err(|fault| self.failed(fault))
     }
 
     fn failed(&self, fault: Fault) -> PowerError {
         self.config.failed(fault)
-    }
-}
-
-/// The slot is given back however the session ends, also when its task is cancelled.
-impl Drop for Session {
-    fn drop(&mut self) {
-        let effects = self.client.handle(clock::now(), Input::Close);
-        for datagram in &effects.datagrams {
-            self.try_send(datagram);
-        }
     }
 }
 
@@ -288,10 +217,4 @@ impl From<ChassisStatus> for PowerStatus {
             last_event: status.last_event,
         }
     }
-}
-
-fn seed() -> Result<[u8; 32], String> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| format!("no random bytes: {error}"))?;
-    Ok(seed)
 }

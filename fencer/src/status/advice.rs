@@ -19,6 +19,7 @@ pub fn advice(status: &Status) -> Vec<String> {
     all.extend(status.nodes.iter().filter_map(|node| stuck(status, node)));
     all.extend(status.nodes.iter().filter_map(unfenceable));
     all.extend(status.nodes.iter().filter_map(unhealthy));
+    all.extend(status.nodes.iter().flat_map(weak));
     all.extend(status.nodes.iter().flat_map(|node| links(status, node)));
     all.extend(strange_keys(status));
     all
@@ -90,10 +91,15 @@ fn unfenceable(node: &NodeStatus) -> Option<String> {
         )),
         (None, false) => Some(format!(
             "{name}: nobody could prove its death: it has no BMC and no certified physical watchdog; \
-             add [node.bmc], or measure the watchdog and set certified = true"
+             add [node.bmc] or [[node.power]], or measure the watchdog and set certified = true"
         )),
         (None, true) | (Some(_), _) => None,
     }
+}
+
+fn weak(node: &NodeStatus) -> Vec<String> {
+    let all = node.bmc.iter().flat_map(|bmc| &bmc.weaknesses);
+    all.map(|weakness| format!("{}: {weakness}", node.name)).collect()
 }
 
 fn unhealthy(node: &NodeStatus) -> Option<String> {
@@ -188,6 +194,13 @@ mod tests {
         let said = advice(&status);
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].contains("link ring1 from node1 (agent) is lost"), "{said:?}");
+    }
+
+    #[test]
+    fn a_weak_way_to_power_is_said_until_it_is_mended() {
+        let mut status = well();
+        status.nodes[0].bmc.as_mut().unwrap().weaknesses.push("anyone is believed".into());
+        assert_eq!(advice(&status), ["node1: anyone is believed"]);
     }
 
     #[test]

@@ -112,6 +112,11 @@ fn cases(status: &Status) -> String {
         text += &format!("FENCING {name}: {} ({since}); because: {}\n", case.state, case.reason);
         text += &case.last_report.as_ref().map_or(String::new(), |last| format!("    {last}\n"));
     }
+    for raise in &status.raises {
+        let (name, since) = (&raise.node, span(raise.since_ms));
+        let last = raise.last_report.as_ref().map_or(String::new(), |last| format!("; {last}"));
+        text += &format!("REBOOT {name} by a cluster manager: {} ({since}){last}\n", raise.state);
+    }
     for node in &status.nodes {
         let old = node.verdict.as_ref().filter(|_| status.case(&node.name).is_none());
         let ago = |at: u64| span(status.at_ns.saturating_sub(at) / 1_000_000);

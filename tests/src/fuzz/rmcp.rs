@@ -193,7 +193,7 @@ impl Wire {
     }
 
     fn tell_console(&mut self, input: Input<'_>) {
-        let Effects { datagrams, event } = self.console.handle(self.now, input);
+        let Effects { datagrams, event, .. } = self.console.handle(self.now, input);
         self.under_way.extend(datagrams);
         if let Some(Event::Answered(answer)) = event {
             self.judge(&answer);

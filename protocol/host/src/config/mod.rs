@@ -11,6 +11,8 @@ mod mistake;
 mod node;
 mod parse;
 mod parse_node;
+mod parse_power;
+mod power;
 mod register;
 mod report;
 mod section;
@@ -24,6 +26,7 @@ pub use mistake::{Mistake, Mistakes};
 pub use node::{
     Bmc, Check, CheckProfile, DogClass, Node, Privilege, Suite, Watchdog, WatchdogBackend,
 };
+pub use power::{FenceAgent, HttpPlace, PowerLevel, Redfish, RedfishLogin, Trust};
 pub use report::report;
 pub use settings::{AgentSettings, FencerSettings, Hooks, Link, Profile};
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use palisade_protocol::ids::NodeId;
 use palisade_protocol::time::Duration;
 
+use super::power::PowerLevel;
 use crate::keys::PublicKey;
 
 /// One machine: its roles, its addresses and what can reset it.
@@ -37,13 +38,20 @@ pub struct Node {
     pub fencer_bind_port: u16,
     /// Its watchdog; always there if it runs an agent.
     pub watchdog: Option<Watchdog>,
-    /// How its power is cut; without it nobody can.
+    /// How its power is cut by IPMI.
     pub bmc: Option<Bmc>,
+    /// Other ways to cut it, in the order of trying, after [`Self::bmc`].
+    pub power: Vec<PowerLevel>,
     /// The health check of the service; without it the service is not looked at.
     pub check: Option<Check>,
 }
 
 impl Node {
+    /// Whether there is any way to cut its power.
+    pub fn has_power_device(&self) -> bool {
+        self.bmc.is_some() || !self.power.is_empty()
+    }
+
     /// Where peers reach its agent, one address a link.
     pub fn agent_addresses(&self) -> Vec<SocketAddr> {
         with_port(&self.addresses, self.agent_port)
@@ -143,6 +151,11 @@ pub struct Bmc {
     pub privilege: Privilege,
     /// Cipher suites, in the order of trying.
     pub suites: Vec<Suite>,
+    /// 0600 file whose first line is the BMC key (`K_g`) in hexadecimal digits; read it with
+    /// [`read_secret_file`](crate::secret::read_secret_file).
+    pub bmc_key_file: Option<PathBuf>,
+    /// Its identity, as it stands in RAKP message 2: a BMC with another one is not this node's.
+    pub guid: Option<[u8; 16]>,
 }
 
 /// Privilege of a BMC session.

@@ -12,6 +12,7 @@ use super::node::{
     Bmc, Check, CheckProfile, DogClass, Node, Privilege, Suite, Watchdog, WatchdogBackend,
 };
 use super::parse::{NAME_ALLOWED, is_name};
+use super::parse_power::levels;
 use super::register::Register;
 use super::section::{Found, Section, Sheet};
 use crate::keys::PublicKey;
@@ -74,6 +75,7 @@ pub(super) fn node(
         fencer_bind_port: port(&mut section, "fencer_bind_port").unwrap_or(fencer_port),
         watchdog: watchdog(&mut section, agent, &label, claims),
         bmc: bmc(&mut section, &label, claims),
+        power: levels(sheet, &mut section, &label, &mut claims.hardware),
         check: check(&mut section),
         addresses: addresses.unwrap_or_default(),
         bind: bind.unwrap_or_default(),
@@ -190,15 +192,18 @@ fn claim_all(
 /// Warns of what is allowed but weak.
 fn weigh(sheet: &Sheet<'_>, section: &Section<'_>, node: &Node) {
     let (line, name) = (section.line(), &node.name);
-    let unfenceable = node.agent && node.bmc.is_none();
+    let unfenceable = node.agent && !node.has_power_device();
     let certified = node.watchdog.as_ref().is_some_and(|dog| dog.certified);
     if unfenceable && certified {
-        sheet.warn(line, &format!("{name} has no [node.bmc]: only its watchdog can prove it dead"));
+        let text = format!(
+            "{name} has no [node.bmc] or [[node.power]]: only its watchdog can prove it dead"
+        );
+        sheet.warn(line, &text);
     }
     if unfenceable && !certified {
         let text = format!(
-            "{name} has neither [node.bmc] nor a certified watchdog: nobody can prove it dead; \
-             it will need `palisade confirm`"
+            "{name} has no [node.bmc] or [[node.power]], and no certified watchdog: nobody can \
+             prove it dead; it will need `palisade confirm`"
         );
         sheet.warn(line, &text);
     }
@@ -307,9 +312,28 @@ fn bmc(node: &mut Section<'_>, name: &str, claims: &mut Claims) -> Option<Bmc> {
     let all = [("operator", Privilege::Operator), ("admin", Privilege::Admin)];
     let privilege = section.choice("privilege", &all).unwrap_or_default();
     let suites = suites(&mut section);
+    let bmc_key_file = section.path("bmc_key_file").map(|path| with_name(&path, name));
+    let guid = guid(&mut section, claims);
     section.close();
     let (address, user, password_file) = (address?, user?.value, password_file?);
-    Some(Bmc { address, user, password_file, privilege, suites })
+    Some(Bmc { address, user, password_file, privilege, suites, bmc_key_file, guid })
+}
+
+/// Two nodes with one identity would be two names for one machine.
+fn guid(section: &mut Section<'_>, claims: &mut Claims) -> Option<[u8; 16]> {
+    let allowed =
+        "32 hexadecimal digits, not all zero, as `palisade check-config --bmc` prints them";
+    let Found { value, line } = section.parsed("guid", allowed, guid_of)?;
+    claims.hardware.claim(section, "guid", line, &format!("{:032x}", u128::from_be_bytes(value)));
+    Some(value)
+}
+
+/// The bytes of 32 hexadecimal digits; dashes between them mean nothing.
+fn guid_of(text: &str) -> Option<[u8; 16]> {
+    let digits: String = text.chars().filter(|letter| *letter != '-').collect();
+    let plain = digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = plain.then(|| u128::from_str_radix(&digits, 16).ok())??;
+    (number != 0).then(|| number.to_be_bytes())
 }
 
 fn bmc_address(section: &mut Section<'_>, claims: &mut Claims) -> Option<String> {

@@ -278,6 +278,25 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// The entries of the table `[path.key]`, each of which `accept` understands; none if there is no
+    /// such table. What was found is not quoted: somebody may have written a password.
+    pub(super) fn entries<T>(
+        &mut self,
+        key: &'static str,
+        allowed: &str,
+        accept: impl Fn(&str, &Value) -> Option<T>,
+    ) -> Option<Vec<T>> {
+        let Some(item) = self.item(key) else { return Some(Vec::new()) };
+        let read = item.as_table_like().map(|table| {
+            let entries = table.iter().map(|(name, item)| accept(name, item.as_value()?));
+            entries.collect::<Option<Vec<T>>>()
+        });
+        if read.as_ref().is_none_or(Option::is_none) {
+            self.mark(self.line_of(key), key, "something else", allowed);
+        }
+        read.flatten()
+    }
+
     /// Marks every key that nobody asked for.
     pub(super) fn close(self) {
         let Some(table) = self.table else { return };

@@ -403,12 +403,161 @@ fn a_bmc_has_a_host_a_short_user_and_a_password_in_a_file() {
 }
 
 #[test]
+fn a_bmc_is_pinned_by_digits_with_or_without_dashes_and_each_to_one_node() {
+    let guid = "a1234567-89ab-cdef-a123-456789abcdef";
+    let pinned = |text: &str, guid: &str| {
+        text.replacen(
+            "user =",
+            &format!("guid = \"{guid}\"\nbmc_key_file = \"/k-{{node}}\"\nuser ="),
+            1,
+        )
+    };
+    for written in [guid.to_owned(), guid.replace('-', "").to_uppercase()] {
+        let cluster = parsed(&pinned(&good(), &written));
+        let bmc = cluster.nodes.iter().find_map(|node| node.bmc.clone()).unwrap();
+        assert_eq!(
+            bmc.guid.map(u128::from_be_bytes),
+            Some(0xa123_4567_89ab_cdef_a123_4567_89ab_cdef)
+        );
+        assert!(bmc.bmc_key_file.is_some_and(|file| !file.to_string_lossy().contains("{node}")));
+    }
+    for wrong in ["", "a1234567", "00000000-0000-0000-0000-000000000000", "g", &guid.repeat(2)] {
+        let said = mistakes(&pinned(&good(), wrong)).join("\n");
+        assert!(said.contains("32 hexadecimal digits"), "{wrong}: {said}");
+    }
+    let both = good().replace("user =", &format!("guid = \"{guid}\"\nuser ="));
+    let said = mistakes(&both).join("\n");
+    assert!(said.contains("guid"), "two names for one machine: {said}");
+}
+
+#[test]
 fn a_password_written_into_the_file_is_not_repeated() {
     let text = good().replace("password_file = \"/etc", "password_file = \"hunter2/etc");
     let text = text.replacen("user =", "password = \"hunter2\"\nuser =", 1);
     let all = mistakes(&text).join("\n");
     assert!(!all.contains("hunter2"), "{all}");
     assert!(all.contains("did you mean \"password_file\"?"), "{all}");
+}
+
+/// Node 2 of the good file with these tables after its BMC.
+fn with_power(tables: &str) -> String {
+    let after = "password_file = \"/etc/palisade/bmc-{node}.pw\"\n";
+    let place = good().match_indices(after).nth(1).unwrap().0 + after.len();
+    let (head, tail) = (good()[..place].to_owned(), good()[place..].to_owned());
+    format!("{head}{tables}{tail}")
+}
+
+const REDFISH: &str = "[[node.power]]\ndevice = \"redfish\"\nurl = \"https://10.9.0.2\"\n\
+                       user = \"palisade\"\npassword_file = \"/etc/{node}.pw\"\n";
+const AGENT: &str = "[[node.power]]\ndevice = \"agent\"\nprogram = \"fence_ilo5\"\n\
+                     options = { ip = \"10.9.0.2\", ipport = 623, lanplus = true, plug = \"{node}\" }\n";
+
+#[test]
+fn a_node_may_have_other_ways_to_its_power_in_the_order_of_trying() {
+    let text = with_power(&format!("{REDFISH}{AGENT}"));
+    let cluster = parsed(&text);
+    assert_eq!(cluster.warnings, Vec::<String>::new());
+    let [PowerLevel::Redfish(redfish), PowerLevel::Agent(agent)] =
+        cluster.node("node2").unwrap().power.as_slice()
+    else {
+        panic!("{:?}", cluster.node("node2"));
+    };
+    assert_eq!(redfish.place.to_string(), "https://10.9.0.2:443");
+    assert_eq!(redfish.password_file, Path::new("/etc/node2.pw"));
+    assert_eq!(redfish.login, RedfishLogin::Session);
+    let world = Path::new("/etc/ssl/certs/ca-certificates.crt").to_owned();
+    assert_eq!(redfish.trust, Trust::Authorities(world));
+    assert_eq!(agent.program, Path::new("/usr/sbin/fence_ilo5"));
+    let told: Vec<String> = agent.options.iter().map(|(k, v)| format!("{k}={v}")).collect();
+    assert_eq!(told, ["ip=10.9.0.2", "ipport=623", "lanplus=1", "plug=node2"]);
+    assert_eq!(agent.password_file, None);
+}
+
+#[test]
+fn a_redfish_service_is_believed_for_a_reason_or_loudly() {
+    for (line, trust) in [
+        ("ca_file = \"/etc/ca.pem\"", Trust::Authorities("/etc/ca.pem".into())),
+        (&format!("certificate_sha256 = \"{}\"", "0a".repeat(32)), Trust::Pinned([10; 32])),
+        (&format!("certificate_sha256 = \"0A{}\"", ":0a".repeat(31)), Trust::Pinned([10; 32])),
+    ] {
+        let cluster = parsed(&with_power(&format!("{REDFISH}{line}\n")));
+        let level = &cluster.node("node2").unwrap().power[0];
+        let PowerLevel::Redfish(redfish) = level else { panic!("{level:?}") };
+        assert_eq!((&redfish.trust, cluster.warnings.len()), (&trust, 0));
+    }
+    let plain = REDFISH.replace("https://10.9.0.2", "http://10.9.0.2:8000") + "plain_http = true\n";
+    for (tables, words) in [
+        (
+            format!("{REDFISH}tls_insecure = true\n"),
+            "node[node2].power[#1].url: whoever answers at https://10.9.0.2:443 is believed",
+        ),
+        (plain, "a password travels to http://10.9.0.2:8000 in the clear"),
+    ] {
+        let warnings = parsed(&with_power(&tables)).warnings;
+        assert!(warnings.len() == 1 && warnings[0].contains(words), "{warnings:?}");
+    }
+    let loopback = REDFISH.replace("https://10.9.0.2", "http://[::1]:8000");
+    assert_eq!(parsed(&with_power(&loopback)).warnings, Vec::<String>::new());
+}
+
+#[test]
+fn mistakes_in_a_way_to_power_are_told_like_all_others() {
+    for (table, from, to, words) in [
+        (
+            REDFISH,
+            "\"redfish\"",
+            "\"pdu\"",
+            "power[#1].device: found \"pdu\", allowed: \"redfish\" or",
+        ),
+        (REDFISH, "device = \"redfish\"\n", "", "power[#1].device: found nothing"),
+        (REDFISH, "https://10.9.0.2", "http://10.9.0.2", "plain_http = true beside it"),
+        (REDFISH, "https://10.9.0.2", "https://a@10.9.0.2", "power[#1].url: found"),
+        (REDFISH, "https://10.9.0.2", "https://10.9.0.2/redfish", "without a path"),
+        (REDFISH, "palisade", "pali:sade", "without \":\""),
+        (REDFISH, "password_file", "password_flie", "did you mean \"password_file\"?"),
+        (REDFISH, "user =", "login = \"digest\"\nuser =", "\"session\" or \"basic\""),
+        (REDFISH, "user =", "system = \"Systems/1\"\nuser =", "/redfish/v1/Systems/1"),
+        (REDFISH, "user =", "certificate_sha256 = \"0a\"\nuser =", "64 hexadecimal digits"),
+        (REDFISH, "user =", "ca_file = \"/a\"\ntls_insecure = true\nuser =", "one of ca_file"),
+        (REDFISH, "user =", "plain_http = true\nuser =", "only with an http:// url"),
+        (AGENT, "fence_ilo5", "ilo5", "the name of a fence agent in /usr/sbin"),
+        (AGENT, "plug", "action", "no action, no password"),
+        (AGENT, "{node}", "a\\nb", "on one line each"),
+    ] {
+        assert!(table.contains(from), "{from}");
+        let all = mistakes(&with_power(&table.replacen(from, to, 1)));
+        assert!(all.iter().any(|said| said.contains(words)), "{words}: {all:#?}");
+    }
+    let many = (1..=5).map(|n| AGENT.replace("ilo5", &n.to_string())).collect::<String>();
+    assert!(mistakes(&with_power(&many))[0].contains("at most 4 tables"), "{many}");
+}
+
+#[test]
+fn two_ways_to_power_never_lead_to_one_machine() {
+    for table in [REDFISH, AGENT] {
+        let all = mistakes(&with_power(&format!("{table}{table}")));
+        assert!(all[0].contains("one that nobody else has"), "{all:?}");
+    }
+}
+
+#[test]
+fn a_password_among_the_options_of_an_agent_is_not_repeated() {
+    for key in ["passwd", "password", "PASSWORD"] {
+        let all =
+            mistakes(&with_power(&AGENT.replace("plug = \"{node}", &format!("{key} = \"hunter2"))));
+        assert!(all[0].contains("password_file reads it"), "{all:?}");
+        assert!(!all.join("").contains("hunter2"), "{all:?}");
+    }
+}
+
+#[test]
+fn a_node_without_a_bmc_may_have_another_way_to_its_power() {
+    let text = with_power(REDFISH);
+    let start = text.match_indices("[node.bmc]").nth(1).unwrap().0;
+    let end = text.find("[[node.power]]").unwrap();
+    let cluster = parsed(&(text[..start].to_owned() + &text[end..]));
+    assert_eq!(cluster.warnings, Vec::<String>::new());
+    assert!(cluster.node("node2").unwrap().has_power_device());
 }
 
 #[test]
@@ -428,7 +577,10 @@ fn a_node_that_nobody_can_prove_dead_is_warned_of() {
     let end = text.find("[node.check]").unwrap();
     let text = text[..start].to_owned() + &text[end..];
     let warnings = parsed(&text).warnings;
-    assert!(warnings[0].contains("node1 has no [node.bmc]: only its watchdog"), "{warnings:?}");
+    assert!(
+        warnings[0].contains("node1 has no [node.bmc] or [[node.power]]: only its"),
+        "{warnings:?}"
+    );
     let warnings = parsed(&text.replacen("certified = true\n", "", 1)).warnings;
     assert!(warnings[0].contains("nobody can prove it dead"), "{warnings:?}");
 }

@@ -1,0 +1,93 @@
+//! A management controller that speaks Redfish as a power device.
+//!
+//! Orders `ForceOff` and `On` and nothing else: never a graceful shutdown, restart or cycle. Follows
+//! links within the one service only, never a redirection. Every step has a deadline and every answer a
+//! longest size; silence, refusal and rubbish are never off. [DSP0266]
+
+pub mod model;
+pub mod reply;
+mod request;
+mod session;
+mod tls;
+mod wire;
+
+use std::sync::Arc;
+
+use palisade_host::config::{self, RedfishLogin};
+use palisade_host::secret::{Secret, read_secret_file};
+use palisade_protocol::time::Instant;
+
+use self::request::Badge;
+use self::session::Session;
+use self::tls::Terms;
+use super::device::{Opening, PowerDevice, PowerSession};
+use super::error::{PowerError, PowerErrorKind};
+use super::trouble::Trouble;
+
+/// A system behind a Redfish service, and the account to use.
+#[derive(Clone, Debug)]
+pub struct Redfish {
+    config: Arc<config::Redfish>,
+}
+
+impl Redfish {
+    /// The service that `config` describes. Nothing is sent before a session is opened.
+    pub fn new(config: config::Redfish) -> Self {
+        Self { config: Arc::new(config) }
+    }
+
+    async fn session(&self, by: Instant) -> Result<Session, Trouble> {
+        let config = Arc::clone(&self.config);
+        // On another thread: a mount that does not answer must not hold up the loop.
+        let read = tokio::task::spawn_blocking(move || read_files(&config)).await;
+        let (password, terms) =
+            read.map_err(|broken| Trouble::local("reading the password file", broken))??;
+        let mut session = Session::new(self.clone(), terms, by);
+        match self.config.login {
+            RedfishLogin::Session => session.log_in(&password).await?,
+            RedfishLogin::Basic => {
+                session.show(Badge::Basic { user: self.config.user.clone(), password });
+            }
+        }
+        session.find_system().await?;
+        Ok(session)
+    }
+
+    fn failed(&self, trouble: Trouble) -> PowerError {
+        let config::Redfish { place, user, .. } = self.config.as_ref();
+        PowerError::at(format!("redfish {place} as {user:?}"), trouble)
+    }
+}
+
+impl PowerDevice for Redfish {
+    fn open(&self, by: Instant) -> Opening<'_> {
+        Box::pin(async move {
+            let opened = self.session(by).await.map_err(|trouble| self.failed(trouble))?;
+            Ok(Box::new(opened) as Box<dyn PowerSession>)
+        })
+    }
+
+    fn describe(&self) -> String {
+        let config::Redfish { place, system, .. } = self.config.as_ref();
+        format!("redfish {place}{}", system.as_deref().unwrap_or_default())
+    }
+}
+
+/// Waits until the sessions that were dropped have been given back, for two seconds at most: for
+/// programs that are about to end. Services have few slots, and keep a forgotten one for half an hour.
+pub async fn farewell() {
+    session::farewell().await;
+}
+
+fn read_files(config: &config::Redfish) -> Result<(Secret, Option<Terms>), Trouble> {
+    let bad = |why: String, remedy: &'static str| {
+        Trouble::new(PowerErrorKind::BadConfig, why, remedy).definite()
+    };
+    let password = read_secret_file(&config.password_file).map_err(|error| {
+        bad(error.to_string(), "correct the file, or password_file in the configuration")
+    })?;
+    let terms = Terms::of(&config.trust).map_err(|why| {
+        bad(why, "correct the file, or ca_file in the configuration, or set certificate_sha256")
+    })?;
+    Ok((password, terms))
+}

@@ -1,0 +1,342 @@
+//! A session with a Redfish service: its login, its one system, orders and readings.
+//!
+//! Has no opinion of its own. Given up, it gives its slot at the service back.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use palisade_host::clock;
+use palisade_host::config::{self, HttpPlace};
+use palisade_host::secret::Secret;
+use palisade_protocol::time::Instant;
+use serde::Serialize;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::Redfish;
+use super::model::{self, Misread, Reset, Said, System};
+use super::reply::Reply;
+use super::request::{Badge, request};
+use super::tls::Terms;
+use super::wire::{Broken, Connection};
+use crate::power::device::{PowerSession, Working};
+use crate::power::error::PowerErrorKind;
+use crate::power::session::PowerStatus;
+use crate::power::trouble::{Trouble, quoted};
+use crate::power::{Ack, LastPowerEvent};
+
+/// Where sessions are made. [DSP0266 §13.3.4]
+const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
+
+/// Where systems are listed. [DSP0266 §6.4]
+const SYSTEMS: &str = "/redfish/v1/Systems";
+
+/// How long a slot is tried to be given back.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Most names in a list of systems to choose from.
+const NAMED_MAX: usize = 8;
+
+/// An open session.
+pub(super) struct Session {
+    device: Redfish,
+    line: Line,
+    /// What to delete at the end.
+    own: Option<String>,
+    system: String,
+    reset: Option<Reset>,
+    by: Instant,
+}
+
+/// The way to the service.
+struct Line {
+    place: HttpPlace,
+    terms: Option<Terms>,
+    badge: Badge,
+    connection: Option<Connection>,
+}
+
+/// A new session. [DSP0268, Session]
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Account<'a> {
+    user_name: &'a str,
+    password: &'a str,
+}
+
+/// An order. [DSP0268, ComputerSystem.Reset]
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Order {
+    reset_type: &'static str,
+}
+
+impl Session {
+    /// A session not yet logged in.
+    pub(super) fn new(device: Redfish, terms: Option<Terms>, by: Instant) -> Self {
+        let place = device.config.place.clone();
+        let line = Line { place, terms, badge: Badge::None, connection: None };
+        Self { device, line, own: None, system: String::new(), reset: None, by }
+    }
+
+    /// Shows `badge` with each request from now on.
+    pub(super) fn show(&mut self, badge: Badge) {
+        self.line.badge = badge;
+    }
+
+    /// Has the service make a session of its own for the account.
+    pub(super) async fn log_in(&mut self, password: &Secret) -> Result<(), Trouble> {
+        let config::Redfish { user, .. } = self.device.config.as_ref();
+        let account = Account { user_name: user, password: password.expose() };
+        let reply = self.line.ask("POST", SESSIONS, Some(&account), self.by).await?;
+        if matches!(reply.status, 404 | 405 | 501) {
+            let evidence = format!("no sessions are made at {SESSIONS}: status {}", reply.status);
+            let remedy = "set login = \"basic\"";
+            return Err(Trouble::new(PowerErrorKind::BadConfig, evidence, remedy).definite());
+        }
+        let reply = accepted("log in", reply)?;
+        let link = reply.location.clone().or_else(|| model::own_link(&reply.body));
+        self.own = link.and_then(|link| model::path_within(&link, &self.line.place));
+        let Some(token) = reply.token else {
+            let remedy = "update the firmware of the bmc, or set login = \"basic\"";
+            let evidence = "it made a session without a token";
+            return Err(Trouble::new(PowerErrorKind::Protocol, evidence, remedy));
+        };
+        self.show(Badge::Token(token));
+        Ok(())
+    }
+
+    /// Finds the system, and whether it could be switched off as it is now.
+    pub(super) async fn find_system(&mut self) -> Result<(), Trouble> {
+        self.system = match self.device.config.system.clone() {
+            Some(path) => path,
+            None => self.only_system().await?,
+        };
+        if self.read().await?.on {
+            self.target("ForceOff").await?;
+        }
+        Ok(())
+    }
+
+    async fn only_system(&mut self) -> Result<String, Trouble> {
+        let reply = self.get(SYSTEMS).await?;
+        let (members, next) = model::members(&reply.body).map_err(|error| misread(&error))?;
+        let [link] = members.as_slice() else { return Err(no_only(&members)) };
+        if next.is_some() {
+            return Err(no_only(&members));
+        }
+        self.followed(link)
+    }
+
+    async fn get(&mut self, path: &str) -> Result<Reply, Trouble> {
+        let reply = self.line.ask("GET", path, None::<&Order>, self.by).await?;
+        accepted(&format!("GET {path}"), reply)
+    }
+
+    /// Reads the system anew.
+    async fn read(&mut self) -> Result<System, Trouble> {
+        let path = self.system.clone();
+        let reply = self.get(&path).await?;
+        let system = model::system(&reply.body).map_err(|error| misread(&error))?;
+        self.reset = system.reset.clone();
+        Ok(system)
+    }
+
+    /// Where `order` goes; none if it is not possible in the present state.
+    async fn target(&mut self, order: &'static str) -> Result<Option<String>, Trouble> {
+        let mut offered = self.offered().await?;
+        if !offered.as_ref().is_none_or(|all| all.iter().any(|one| one == order)) {
+            // Some offer only what would change the state they are in: look at that again.
+            let system = self.read().await?;
+            if system.on == (order == "On") {
+                return Ok(None);
+            }
+            offered = self.offered().await?;
+        }
+        let is_offered = offered.as_ref().is_none_or(|all| all.iter().any(|one| one == order));
+        match &self.reset {
+            Some(Reset { target, .. }) if is_offered => self.followed(target).map(Some),
+            _ => Err(not_offered(order, &self.system, &offered.unwrap_or_default())),
+        }
+    }
+
+    /// The orders that the service says it takes; none if it does not say.
+    async fn offered(&mut self) -> Result<Option<Vec<String>>, Trouble> {
+        match self.reset.clone() {
+            None => Ok(Some(Vec::new())),
+            Some(Reset { allowed: None, info: Some(info), .. }) => {
+                let path = self.followed(&info)?;
+                let reply = self.get(&path).await?;
+                let allowed = model::allowed(&reply.body).map_err(|error| misread(&error))?;
+                if let Some(reset) = &mut self.reset {
+                    reset.allowed.clone_from(&allowed);
+                    reset.info = None;
+                }
+                Ok(allowed)
+            }
+            Some(Reset { allowed, .. }) => Ok(allowed),
+        }
+    }
+
+    fn followed(&self, link: &str) -> Result<String, Trouble> {
+        model::path_within(link, &self.line.place).ok_or_else(|| {
+            let evidence = format!("it points elsewhere: {:?}", quoted(link));
+            let remedy = "give the path of the system in the configuration (system)";
+            Trouble::new(PowerErrorKind::Protocol, evidence, remedy)
+        })
+    }
+
+    async fn order(&mut self, reset_type: &'static str) -> Result<Ack, Trouble> {
+        let Some(target) = self.target(reset_type).await? else { return Ok(Ack::NotInThisState) };
+        let order = Order { reset_type };
+        let reply = self.line.ask("POST", &target, Some(&order), self.by).await?;
+        if is_not_in_this_state(&reply) {
+            return Ok(Ack::NotInThisState);
+        }
+        accepted(&format!("{reset_type} at {target}"), reply).map(|_| Ack::Accepted)
+    }
+
+    async fn status_now(&mut self) -> Result<PowerStatus, Trouble> {
+        let System { on, restore_policy, .. } = self.read().await?;
+        let last_event = LastPowerEvent::default();
+        Ok(PowerStatus { on, control_fault: false, restore_policy, last_event })
+    }
+}
+
+impl PowerSession for Session {
+    fn set_deadline(&mut self, by: Instant) {
+        self.by = by;
+    }
+
+    fn off(&mut self) -> Working<'_, Ack> {
+        Box::pin(async { self.order("ForceOff").await.map_err(|it| self.device.failed(it)) })
+    }
+
+    fn on(&mut self) -> Working<'_, Ack> {
+        Box::pin(async { self.order("On").await.map_err(|it| self.device.failed(it)) })
+    }
+
+    fn status(&mut self) -> Working<'_, PowerStatus> {
+        Box::pin(async { self.status_now().await.map_err(|it| self.device.failed(it)) })
+    }
+}
+
+/// The slot is given back however the session ends, also when its task is cancelled.
+impl Drop for Session {
+    fn drop(&mut self) {
+        let (Some(own), Ok(runtime)) = (self.own.take(), Handle::try_current()) else { return };
+        let badge = std::mem::replace(&mut self.line.badge, Badge::None);
+        let connection = self.line.connection.take();
+        let (place, terms) = (self.line.place.clone(), self.line.terms.clone());
+        let leaving = runtime.spawn(leave(Line { place, terms, badge, connection }, own));
+        let mut all = LEAVING.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|task| !task.is_finished());
+        all.push(leaving);
+    }
+}
+
+/// Sessions that are being given back.
+static LEAVING: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
+
+async fn leave(mut line: Line, own: String) {
+    let by = clock::now() + FAREWELL;
+    if let Err(trouble) = line.ask("DELETE", &own, None::<&Order>, by).await {
+        log::debug!("redfish {}: a session was not given back: {trouble}", line.place);
+    }
+}
+
+/// Waits until all sessions that were dropped have been given back, at most for two seconds each.
+pub(super) async fn farewell() {
+    let all = std::mem::take(&mut *LEAVING.lock().unwrap_or_else(PoisonError::into_inner));
+    for task in all {
+        if let Err(broken) = task.await {
+            log::debug!("a session was not given back: {broken}");
+        }
+    }
+}
+
+impl Line {
+    /// Sends a request and waits for the reply, over the connection that is there or a new one. One that
+    /// was hung up on meanwhile is replaced once: what is asked here may be asked twice.
+    async fn ask(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: Option<&impl Serialize>,
+        by: Instant,
+    ) -> Result<Reply, Trouble> {
+        let what = format!("{method} {path}");
+        if clock::now() >= by {
+            return Err(Trouble::too_late(what));
+        }
+        let bytes = request(method, path, &self.place, &self.badge, body);
+        if let Some(mut kept) = self.connection.take() {
+            match kept.exchange(&bytes, &what, by).await {
+                Ok(reply) => return Ok(self.keep(kept, reply)),
+                Err(Broken { is_stale: true, .. }) => {}
+                Err(Broken { trouble, .. }) => return Err(trouble),
+            }
+        }
+        let mut fresh = Connection::open(&self.place, self.terms.as_ref(), by).await?;
+        let reply = fresh.exchange(&bytes, &what, by).await.map_err(|broken| broken.trouble)?;
+        Ok(self.keep(fresh, reply))
+    }
+
+    fn keep(&mut self, connection: Connection, reply: Reply) -> Reply {
+        self.connection = reply.is_kept.then_some(connection);
+        reply
+    }
+}
+
+/// Whether an order was declined because the machine is in that state, or on the way there. The status
+/// alone can tell which.
+fn is_not_in_this_state(reply: &Reply) -> bool {
+    const NAMES: [&str; 2] = ["InvalidOperationForSystemState", "NoOperation"];
+    let is_so = || NAMES.contains(&model::said(&reply.body).name.as_str());
+    reply.status == 409 || (reply.status == 400 && is_so())
+}
+
+/// The reply, if it says that what was asked is done or begun.
+fn accepted(what: &str, reply: Reply) -> Result<Reply, Trouble> {
+    if (200..=299).contains(&reply.status) {
+        return Ok(reply);
+    }
+    let status = reply.status;
+    let Said { words, name } = model::said(&reply.body);
+    let words = words.map_or_else(|| "no reason given".to_owned(), |words| format!("{words:?}"));
+    let evidence = format!("{what}: status {status}, {words}");
+    let (kind, remedy) = match status {
+        401 => (PowerErrorKind::WrongPassword, "set the same user and password on both sides"),
+        403 => (
+            PowerErrorKind::PrivilegeRefused,
+            "give the account the role Operator, and a password that need not be changed",
+        ),
+        404 => (PowerErrorKind::BadConfig, "correct system in the configuration"),
+        _ if name == "SessionLimitExceeded" => {
+            (PowerErrorKind::NoSlots, "end sessions at the bmc, or set login = \"basic\"")
+        }
+        _ => (PowerErrorKind::HttpStatus(status), "look into the log of the bmc"),
+    };
+    let trouble = Trouble::new(kind, evidence, remedy);
+    Err(if matches!(status, 401 | 403) { trouble.definite() } else { trouble })
+}
+
+fn misread(error: &Misread) -> Trouble {
+    let remedy = "look at the system by hand, and at the firmware of the bmc";
+    Trouble::new(PowerErrorKind::Protocol, error.to_string(), remedy)
+}
+
+fn not_offered(order: &str, system: &str, offered: &[String]) -> Trouble {
+    let all = quoted(&offered.join(", "));
+    let evidence = format!("{system} does not take the order {order}; it takes: {all}");
+    let remedy = "without it nothing can be proven; use another way to this machine's power";
+    Trouble::new(PowerErrorKind::BadConfig, evidence, remedy)
+}
+
+fn no_only(members: &[String]) -> Trouble {
+    let named = members.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let named = quoted(&named);
+    let evidence = format!("it has {} systems and none was chosen: {named}", members.len());
+    let remedy = "set system to the path of this node's";
+    Trouble::new(PowerErrorKind::BadConfig, evidence, remedy).definite()
+}

@@ -1,0 +1,130 @@
+//! What a caller without a warrant gets: dead with evidence, still on with evidence, or unknown.
+//!
+//! Nothing is dead because time ran out, or because the BMC said that it would do it.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use palisade_ipmi::app::Guid;
+use palisade_ipmi::client::Ack;
+use palisade_ipmi::suite::Suite;
+use palisade_protocol::time::Instant;
+
+use super::error::PowerError;
+
+/// How many readings evidence keeps: the first and the last few.
+const READINGS_MAX: usize = 16;
+
+/// How long to wait for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// A BMC that does not answer a login or an order for so long is given up.
+    pub silence: Duration,
+    /// How long power may take to change once ordered; none: as long as the caller lets it.
+    pub change: Option<Duration>,
+    /// Space between the two readings of off; none: as the engine sees fit, 40 to 250 ms.
+    pub confirm: Option<Duration>,
+    /// Longest pause between two readings.
+    pub pause_max: Duration,
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self {
+            silence: Duration::from_secs(3),
+            change: Some(Duration::from_secs(20)),
+            confirm: None,
+            pause_max: Duration::from_millis(500),
+        }
+    }
+}
+
+/// What came of an order to power off. There is nothing else, and no deadline makes a machine dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// Ordered off and then read off twice, with no reading of on between.
+    Dead(Evidence),
+    /// Ordered off, and still read on when time was up.
+    StillOn(Evidence),
+    /// Could not be found out.
+    Unknown(PowerError),
+}
+
+/// What came of an order to power on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Raised {
+    /// Ordered on and then read on.
+    On(Evidence),
+    /// Ordered on, and still read off when time was up.
+    StillOff(Evidence),
+    /// Could not be found out.
+    Unknown(PowerError),
+}
+
+/// What was ordered at which BMC, and what it said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The BMC's address as configured.
+    pub bmc: String,
+    /// The address that answered.
+    pub at: SocketAddr,
+    /// Who answered there.
+    pub guid: Guid,
+    /// The suite of the session.
+    pub suite: Suite,
+    /// When the order was given.
+    pub ordered_at: Instant,
+    /// When the BMC acknowledged it first, and how.
+    pub acked: (Instant, Ack),
+    /// The readings that decided, in order; of many, the first and the last.
+    pub readings: Vec<Reading>,
+}
+
+/// One reading of power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reading {
+    /// When it was asked for.
+    pub asked_at: Instant,
+    /// When it came.
+    pub heard_at: Instant,
+    /// What it said.
+    pub on: bool,
+}
+
+impl Evidence {
+    /// From the order to the first of the readings of off (or on) that stood.
+    pub fn latency(&self) -> Option<Duration> {
+        let last = self.readings.last()?.on;
+        let since = self.readings.iter().rev().take_while(|reading| reading.on == last).last()?;
+        Some(since.heard_at.since(self.ordered_at))
+    }
+
+    pub(super) fn add(&mut self, reading: Reading) {
+        if self.readings.len() >= READINGS_MAX {
+            self.readings.remove(READINGS_MAX / 2);
+        }
+        self.readings.push(reading);
+    }
+}
+
+/// For example `bmc 10.9.0.1:623 (guid …, suite 17): accepted after 2 ms, read on at 3 ms, off at 25 ms,
+/// off at 66 ms`.
+impl fmt::Display for Evidence {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bmc, guid, suite, ordered_at, acked: (acked_at, ack), readings, .. } = self;
+        let after = |at: Instant| at.since(*ordered_at).as_millis();
+        let ack = match ack {
+            Ack::Accepted => "accepted",
+            Ack::NotInThisState => "declined as not possible in this state (0xd5)",
+        };
+        write!(out, "bmc {bmc} (guid {guid}, {suite}): {ack} after {} ms", after(*acked_at))?;
+        for Reading { heard_at, on, .. } in readings {
+            let word = if *on { "on" } else { "off" };
+            write!(out, ", read {word} at {} ms", after(*heard_at))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,414 @@
+//! Redfish services as power devices: one that nobody here wrote, and one that misbehaves in every way.
+#![cfg(test)]
+
+mod stub;
+mod sushy;
+
+use std::fs::{self, Permissions};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use palisade_fencer::power::redfish::{Redfish, farewell};
+use palisade_fencer::power::{
+    Ack, PowerDevice, PowerError, PowerErrorKind, PowerSession, RestorePolicy,
+};
+use palisade_host::clock;
+use palisade_host::config::{self, HttpPlace, RedfishLogin, Trust};
+use palisade_protocol::time::Instant;
+use tempfile::TempDir;
+
+use self::stub::{Answer, Stub};
+use self::sushy::Sushy;
+
+/// Far longer than anything here takes unless it is broken.
+const AMPLE: Duration = Duration::from_secs(30);
+
+fn soon() -> Instant {
+    clock::now() + AMPLE
+}
+
+/// What a test changes of an account's configuration.
+struct Account {
+    folder: TempDir,
+    config: config::Redfish,
+}
+
+impl Account {
+    fn at(address: SocketAddr, user: &str, password: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let password_file = folder.path().join("password");
+        let config = config::Redfish {
+            place: HttpPlace::parse(&format!("http://{address}")).unwrap(),
+            user: user.to_owned(),
+            password_file,
+            login: RedfishLogin::Session,
+            system: None,
+            trust: Trust::Plain,
+        };
+        Self { folder, config }.with_password(password)
+    }
+
+    /// At the foreign service, which knows basic logins only.
+    fn at_sushy(sushy: &Sushy) -> Self {
+        let mut account = Self::at(sushy.address, sushy::USER, sushy::PASSWORD);
+        account.config.login = RedfishLogin::Basic;
+        account
+    }
+
+    fn at_stub(stub: &Stub) -> Self {
+        Self::at(stub.address, stub::USER, stub::PASSWORD)
+    }
+
+    fn with_password(self, password: &str) -> Self {
+        let path = self.folder.path().join("password");
+        fs::write(&path, format!("{password}\n")).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        self
+    }
+
+    fn with_trust(mut self, trust: Trust) -> Self {
+        self.config.place.tls = true;
+        self.config.trust = trust;
+        self
+    }
+
+    fn device(&self) -> Redfish {
+        Redfish::new(self.config.clone())
+    }
+
+    async fn open(&self) -> Box<dyn PowerSession> {
+        self.device().open(soon()).await.unwrap()
+    }
+
+    async fn refused(&self) -> PowerError {
+        self.refused_within(AMPLE).await
+    }
+
+    async fn refused_within(&self, patience: Duration) -> PowerError {
+        let opened = self.device().open(clock::now() + patience).await;
+        opened.err().expect("there is nothing to open")
+    }
+}
+
+fn assert_tells(error: &PowerError, kind: PowerErrorKind, evidence: &str) {
+    let line = error.to_string();
+    assert_eq!(error.kind(), kind, "{line}");
+    for part in ["redfish http", "as \"palisade\": ", evidence, "; "] {
+        assert!(line.contains(part), "{part:?} is missing: {line}");
+    }
+    for secret in [sushy::PASSWORD, stub::PASSWORD, "not-the-password", "token-"] {
+        assert!(!line.contains(secret), "{line}");
+    }
+    assert!(!line.contains('\n') && line.len() < 1000, "{line}");
+}
+
+/// Reads until the machine is `on` as wanted, which it may take a second for.
+async fn until(session: &mut dyn PowerSession, on: bool) {
+    let by = soon();
+    while session.status().await.unwrap().on != on {
+        assert!(clock::now() < by, "it does not obey");
+    }
+}
+
+#[tokio::test]
+async fn a_foreign_service_switches_its_machine_off_and_on() {
+    let sushy = Sushy::start(1);
+    let account = Account::at_sushy(&sushy);
+    let mut session = account.open().await;
+    assert!(session.status().await.unwrap().on);
+    assert_eq!(session.off().await.unwrap(), Ack::Accepted);
+    until(session.as_mut(), false).await;
+    assert_eq!(session.on().await.unwrap(), Ack::Accepted);
+    until(session.as_mut(), true).await;
+}
+
+#[tokio::test]
+async fn a_service_without_sessions_is_told_apart() {
+    let sushy = Sushy::start(1);
+    let account = Account { folder: tempfile::tempdir().unwrap(), ..Account::at_sushy(&sushy) };
+    let mut account = account.with_password(sushy::PASSWORD);
+    account.config.password_file = account.folder.path().join("password");
+    account.config.login = RedfishLogin::Session;
+    // It asks for a basic login before it says that there is no such thing.
+    let error = account.refused().await;
+    assert_tells(&error, PowerErrorKind::WrongPassword, "status 401");
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_system_are_told_apart() {
+    let sushy = Sushy::start(1);
+    let error = Account::at_sushy(&sushy).with_password("not-the-password").refused().await;
+    assert_tells(&error, PowerErrorKind::WrongPassword, "status 401");
+    assert!(error.is_definite());
+    let mut account = Account::at_sushy(&sushy);
+    account.config.system = Some("/redfish/v1/Systems/nobody".to_owned());
+    let error = account.refused().await;
+    assert_tells(&error, PowerErrorKind::BadConfig, "Fake system nobody was not found");
+}
+
+#[tokio::test]
+async fn among_several_systems_one_must_be_chosen() {
+    let sushy = Sushy::start(2);
+    let mut account = Account::at_sushy(&sushy);
+    let error = account.refused().await;
+    assert_tells(&error, PowerErrorKind::BadConfig, "it has 2 systems and none was chosen");
+    assert!(error.to_string().contains(sushy::SYSTEM) && error.is_definite(), "{error}");
+    account.config.system = Some(sushy::SYSTEM.to_owned());
+    assert!(account.open().await.status().await.unwrap().on);
+}
+
+#[tokio::test]
+async fn a_certificate_is_believed_if_signed_by_an_authority_that_was_named() {
+    let sushy = Sushy::start_with_tls("FALSE");
+    let own = Trust::Authorities(sushy.certificate());
+    let account = Account::at_sushy(&sushy).with_trust(own);
+    assert!(account.open().await.status().await.unwrap().on);
+}
+
+#[tokio::test]
+async fn a_certificate_is_believed_if_pinned_and_not_otherwise() {
+    let sushy = Sushy::start_with_tls("TRUE");
+    let account = || Account::at_sushy(&sushy);
+    let fingerprint = sushy::fingerprint(&sushy.certificate()).replace(':', "").to_lowercase();
+    let mut pin = [0; 32];
+    for (place, byte) in pin.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&fingerprint[2 * place..2 * place + 2], 16).unwrap();
+    }
+    for trust in [Trust::Pinned(pin), Trust::Anyone] {
+        let session = account().with_trust(trust.clone()).device().open(soon()).await;
+        assert!(session.unwrap().status().await.unwrap().on, "{trust:?}");
+    }
+    let world = Trust::Authorities(PathBuf::from("/etc/ssl/certs/ca-certificates.crt"));
+    pin[31] ^= 1;
+    for trust in [Trust::Pinned(pin), world] {
+        let error = account().with_trust(trust).refused().await;
+        assert_tells(&error, PowerErrorKind::Certificate, &fingerprint);
+        assert!(error.is_definite(), "{error}");
+    }
+    let nothing = Trust::Authorities(PathBuf::from("/dev/null"));
+    let error = account().with_trust(nothing).refused().await;
+    assert_tells(&error, PowerErrorKind::BadConfig, "no certificate of an authority");
+}
+
+#[tokio::test]
+async fn tls_and_none_do_not_understand_each_other_and_say_so() {
+    let sushy = Sushy::start_with_tls("TRUE");
+    let error = Account::at_sushy(&sushy).refused().await;
+    assert_tells(&error, PowerErrorKind::Protocol, "GET /redfish/v1/Systems");
+    let stub = Stub::start().await;
+    let error = Account::at_stub(&stub).with_trust(Trust::Anyone).refused_within(secs(2)).await;
+    assert!(error.to_string().contains("TLS"), "{error}");
+}
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[tokio::test]
+async fn a_session_is_made_used_over_one_connection_and_given_back() {
+    let stub = Stub::start().await;
+    let account = Account::at_stub(&stub);
+    let mut session = account.open().await;
+    assert_eq!(stub.inner().sessions.len(), 1);
+    let status = session.status().await.unwrap();
+    assert_eq!((status.on, status.restore_policy), (true, RestorePolicy::StayOff));
+    assert_eq!(session.off().await.unwrap(), Ack::Accepted);
+    assert!(!session.status().await.unwrap().on);
+    assert_eq!(session.off().await.unwrap(), Ack::NotInThisState);
+    assert_eq!(session.on().await.unwrap(), Ack::Accepted);
+    assert!(session.status().await.unwrap().on);
+    drop(session);
+    farewell().await;
+    assert_eq!(stub.inner().sessions.len(), 0);
+    assert_eq!(stub.inner().connections, 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_hung_up_is_replaced_and_the_session_goes_on() {
+    let stub = Stub::start().await;
+    stub.inner().requests_max = Some(1);
+    let account = Account::at_stub(&stub);
+    let mut session = account.open().await;
+    assert_eq!(session.off().await.unwrap(), Ack::Accepted);
+    assert!(!session.status().await.unwrap().on);
+    drop(session);
+    farewell().await;
+    let inner = stub.inner();
+    assert_eq!(inner.sessions.len(), 0);
+    assert_eq!(inner.connections, inner.seen.len(), "each request over a connection of its own");
+}
+
+#[tokio::test]
+async fn logins_that_fail_leave_no_session_behind() {
+    let stub = Stub::start().await;
+    stub.answer(&format!("GET {}", stub::SYSTEM), Answer::Raw(stub::reply(500, "", "")));
+    for _ in 0..6 {
+        let error = Account::at_stub(&stub).refused().await;
+        assert_tells(&error, PowerErrorKind::HttpStatus(500), "status 500, no reason given");
+        farewell().await;
+    }
+    assert_eq!(stub.inner().sessions.len(), 0);
+}
+
+#[tokio::test]
+async fn a_service_without_a_free_session_says_so() {
+    let stub = Stub::start().await;
+    stub.inner().sessions.extend(100..104);
+    let error = Account::at_stub(&stub).refused().await;
+    assert_tells(&error, PowerErrorKind::NoSlots, "too many sessions");
+    assert!(!error.is_definite());
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_tried_once() {
+    let stub = Stub::start().await;
+    let error = Account::at_stub(&stub).with_password("not-the-password").refused().await;
+    assert_tells(&error, PowerErrorKind::WrongPassword, "who are you?");
+    assert!(error.is_definite());
+    assert_eq!(stub.inner().seen.len(), 1);
+}
+
+#[tokio::test]
+async fn a_session_that_the_service_ended_leaves_the_power_unknown() {
+    let stub = Stub::start().await;
+    let account = Account::at_stub(&stub);
+    let mut session = account.open().await;
+    stub.inner().sessions.clear();
+    assert!(session.status().await.unwrap_err().to_string().contains("status 401"));
+    assert!(session.off().await.is_err());
+    assert_eq!(stub.inner().state, "On");
+}
+
+#[tokio::test]
+async fn only_off_is_off() {
+    let stub = Stub::start().await;
+    let account = Account::at_stub(&stub);
+    let mut session = account.open().await;
+    for (state, on) in [("PoweringOff", true), ("PoweringOn", true), ("On", true), ("Off", false)] {
+        stub.inner().state = state.to_owned();
+        assert_eq!(session.status().await.unwrap().on, on, "{state}");
+    }
+    for state in ["OFF", "Paused", "", "Null"] {
+        stub.inner().state = state.to_owned();
+        let error = session.status().await.unwrap_err();
+        assert_tells(&error, PowerErrorKind::Protocol, "its power state is");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_cannot_force_off_is_known_before_it_is_needed() {
+    let stub = Stub::start().await;
+    stub.inner().allowed = Some(r#"["On","GracefulShutdown"]"#.to_owned());
+    let error = Account::at_stub(&stub).refused().await;
+    assert_tells(&error, PowerErrorKind::BadConfig, "does not take the order ForceOff");
+    stub.inner().allowed = None;
+    let error = Account::at_stub(&stub).refused().await;
+    assert_tells(&error, PowerErrorKind::BadConfig, "it takes: On");
+}
+
+#[tokio::test]
+async fn a_service_that_offers_only_what_would_change_its_state_is_understood() {
+    let stub = Stub::start().await;
+    stub.inner().allowed = Some(r#"["ForceOff"]"#.to_owned());
+    let account = Account::at_stub(&stub);
+    let mut session = account.open().await;
+    assert_eq!(session.on().await.unwrap(), Ack::NotInThisState, "it is on already");
+    assert_eq!(session.off().await.unwrap(), Ack::Accepted);
+    stub.inner().allowed = Some(r#"["On"]"#.to_owned());
+    assert_eq!(session.on().await.unwrap(), Ack::Accepted);
+}
+
+#[tokio::test]
+async fn a_machine_that_is_off_already_is_no_failure_however_it_is_said() {
+    let stub = Stub::start().await;
+    let account = Account::at_stub(&stub);
+    let mut session = account.open().await;
+    let reset = format!("POST {}/Reset", stub::SYSTEM);
+    let name = "InvalidOperationForSystemState";
+    stub.answer(&reset, Answer::Raw(stub::failure(400, name, "no")));
+    assert_eq!(session.off().await.unwrap(), Ack::NotInThisState);
+    stub.answer(&reset, Answer::Raw(stub::failure(400, "PropertyValueError", "no")));
+    let error = session.off().await.unwrap_err();
+    assert_tells(&error, PowerErrorKind::HttpStatus(400), "status 400, \"no\"");
+}
+
+#[tokio::test]
+async fn links_and_redirections_elsewhere_are_not_followed() {
+    let stub = Stub::start().await;
+    let other = Stub::start().await;
+    let elsewhere = format!("http://{}{}", other.address, stub::SYSTEM);
+    let members = format!(r#"{{"Members":[{{"@odata.id":"{elsewhere}"}}]}}"#);
+    stub.answer("GET /redfish/v1/Systems", Answer::Raw(stub::reply(200, "", &members)));
+    let error = Account::at_stub(&stub).refused().await;
+    assert_tells(&error, PowerErrorKind::Protocol, "it points elsewhere");
+    let moved = format!("HTTP/1.1 307 X\r\nLocation: {elsewhere}\r\nContent-Length: 0\r\n\r\n");
+    stub.answer("GET /redfish/v1/Systems", Answer::Raw(moved.into_bytes()));
+    let error = Account::at_stub(&stub).refused().await;
+    assert_tells(&error, PowerErrorKind::HttpStatus(307), "status 307");
+    assert_eq!(other.inner().connections, 0);
+}
+
+#[tokio::test]
+async fn rubbish_is_never_read_as_off() {
+    let stub = Stub::start().await;
+    let account = Account::at_stub(&stub);
+    let mut session = account.open().await;
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for (answer, evidence) in [
+        (Answer::Last(b"220 smtp ready\r\n".to_vec()), "not HTTP"),
+        (
+            Answer::Last(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{\"PowerState\":\"Off\"}".to_vec(),
+            ),
+            "hung up",
+        ),
+        (Answer::Raw(stub::reply(200, "", "{\"PowerState\":\"Off\"")), "was not understood"),
+        (Answer::Raw(stub::reply(200, "", "[]")), "was not understood"),
+        (Answer::Raw(stub::reply(200, "", &deep)), "was not understood"),
+        (Answer::Raw(stub::reply(503, "", "{\"PowerState\":\"Off\"}")), "status 503"),
+        (Answer::Endless, "longer than"),
+    ] {
+        stub.answer(&format!("GET {}", stub::SYSTEM), answer);
+        let error = session.status().await.unwrap_err();
+        assert!(error.to_string().contains(evidence), "{evidence}: {error}");
+        assert!(error.to_string().len() < 1000, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_takes_its_time_is_given_up_at_the_deadline() {
+    let stub = Stub::start().await;
+    let account = Account::at_stub(&stub);
+    let mut session = account.open().await;
+    let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{\"PowerState\":\"Off\"}".to_vec();
+    for answer in [Answer::Silence, Answer::Drip(whole)] {
+        stub.answer(&format!("GET {}", stub::SYSTEM), answer);
+        let (began, patience) = (clock::now(), Duration::from_millis(1200));
+        session.set_deadline(began + patience);
+        assert_tells(&session.status().await.unwrap_err(), PowerErrorKind::Silent, "silent");
+        let took = clock::now().since(began);
+        assert!(took >= patience && took < patience + secs(2), "{took:?}");
+    }
+    session.set_deadline(clock::now());
+    assert_tells(&session.off().await.unwrap_err(), PowerErrorKind::TooLate, "no time left");
+    assert_eq!(stub.inner().state, "On");
+}
+
+#[tokio::test]
+async fn a_closed_port_is_refused_at_once() {
+    let account = Account::at(sushy::free_port(), "palisade", "x");
+    let began = clock::now();
+    assert_tells(&account.refused().await, PowerErrorKind::PortRefused, "refused");
+    assert!(clock::now().since(began) < secs(5));
+}
+
+#[tokio::test]
+async fn a_password_file_that_is_open_to_others_is_not_read() {
+    let stub = Stub::start().await;
+    let account = Account::at_stub(&stub);
+    fs::set_permissions(&account.config.password_file, Permissions::from_mode(0o644)).unwrap();
+    assert_tells(&account.refused().await, PowerErrorKind::BadConfig, "chmod 600");
+    assert_eq!(stub.inner().connections, 0);
+}

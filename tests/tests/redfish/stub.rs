@@ -1,0 +1,259 @@
+//! A Redfish service of our own, for what the foreign one does not do: sessions, and every kind of
+//! misbehaviour. On loopback only.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+
+/// Its only account.
+pub(super) const USER: &str = "palisade";
+
+/// That account's password.
+pub(super) const PASSWORD: &str = "pass\"word\\ü";
+
+/// Its only system.
+pub(super) const SYSTEM: &str = "/redfish/v1/Systems/1";
+
+/// What it does with a request.
+#[derive(Clone)]
+pub(super) enum Answer {
+    /// These bytes.
+    Raw(Vec<u8>),
+    /// These bytes, then the end of the connection.
+    Last(Vec<u8>),
+    /// Nothing, with the connection left open.
+    Silence,
+    /// A head, then a body that never ends, at full speed.
+    Endless,
+    /// These bytes, one each second.
+    Drip(Vec<u8>),
+}
+
+/// A running service.
+#[derive(Clone)]
+pub(super) struct Stub {
+    pub(super) address: SocketAddr,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+pub(super) struct Inner {
+    /// Its machine's power.
+    pub(super) state: String,
+    /// Open sessions, by number.
+    pub(super) sessions: BTreeSet<u32>,
+    /// Every request: `METHOD path body`.
+    pub(super) seen: Vec<String>,
+    /// Connections taken.
+    pub(super) connections: usize,
+    /// Hangs up after so many requests.
+    pub(super) requests_max: Option<usize>,
+    /// What is done instead, by `METHOD path`.
+    pub(super) odd: BTreeMap<String, Answer>,
+    /// Values of `ResetType@Redfish.AllowableValues`, as JSON; none if it tells them elsewhere.
+    pub(super) allowed: Option<String>,
+    made: u32,
+}
+
+impl Stub {
+    /// A service whose machine is on.
+    pub(super) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let allowed = Some(r#"["On","ForceOff","GracefulShutdown","ForceRestart"]"#.to_owned());
+        let inner = Inner { state: "On".to_owned(), allowed, ..Inner::default() };
+        let address = listener.local_addr().unwrap();
+        let stub = Self { address, inner: Arc::new(Mutex::new(inner)) };
+        let served = stub.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                served.inner().connections += 1;
+                tokio::spawn(served.clone().serve(stream));
+            }
+        });
+        stub
+    }
+
+    pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    pub(super) fn answer(&self, request: &str, answer: Answer) {
+        self.inner().odd.insert(request.to_owned(), answer);
+    }
+
+    /// Serves one connection; an error of the connection is its end.
+    async fn serve(self, mut stream: TcpStream) {
+        let mut raw = Vec::new();
+        let mut served = 0;
+        while let Some(request) = next_request(&mut stream, &mut raw).await {
+            served += 1;
+            let is_last = self.inner().requests_max.is_some_and(|most| served >= most);
+            let odd = self.note(&request);
+            let answer = odd.unwrap_or_else(|| Answer::Raw(self.inner().honest(&request)));
+            let sent = carry_out(&mut stream, answer).await;
+            if !sent || is_last {
+                return;
+            }
+        }
+    }
+
+    fn note(&self, request: &Request) -> Option<Answer> {
+        let mut inner = self.inner();
+        let name = format!("{} {}", request.method, request.path);
+        inner.seen.push(format!("{name} {}", request.body));
+        inner.odd.get(&name).cloned()
+    }
+}
+
+/// False at the end of the connection.
+async fn carry_out(stream: &mut TcpStream, answer: Answer) -> bool {
+    match answer {
+        Answer::Raw(bytes) => stream.write_all(&bytes).await.is_ok(),
+        Answer::Last(bytes) => {
+            drop(stream.write_all(&bytes).await);
+            false
+        }
+        Answer::Silence => {
+            drop(stream.read(&mut [0]).await);
+            false
+        }
+        Answer::Endless => {
+            let mut sent = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await;
+            while sent.is_ok() {
+                sent = stream.write_all(&[b' '; 65_536]).await;
+            }
+            false
+        }
+        Answer::Drip(bytes) => {
+            for byte in bytes {
+                if stream.write_all(&[byte]).await.is_err() {
+                    return false;
+                }
+                sleep(Duration::from_secs(1)).await;
+            }
+            false
+        }
+    }
+}
+
+struct Request {
+    method: String,
+    path: String,
+    head: String,
+    body: String,
+}
+
+async fn next_request(stream: &mut TcpStream, raw: &mut Vec<u8>) -> Option<Request> {
+    loop {
+        if let Some((request, length)) = whole(raw) {
+            raw.drain(..length);
+            return Some(request);
+        }
+        if stream.read_buf(raw).await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+fn whole(raw: &[u8]) -> Option<(Request, usize)> {
+    let end = raw.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let head = String::from_utf8(raw[..end].to_vec()).unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    let length: usize = length.map_or(0, |length| length.parse().unwrap());
+    let body = String::from_utf8(raw.get(end..end + length)?.to_vec()).unwrap();
+    let mut words = head.split(' ').map(str::to_owned);
+    let (method, path) = (words.next().unwrap(), words.next().unwrap());
+    Some((Request { method, path, head, body }, end + length))
+}
+
+/// A whole reply.
+pub(super) fn reply(status: u16, fields: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n{fields}\r\n{body}", body.len()).into()
+}
+
+impl Inner {
+    fn honest(&mut self, request: &Request) -> Vec<u8> {
+        let Request { method, path, body, .. } = request;
+        match (method.as_str(), path.as_str()) {
+            ("POST", "/redfish/v1/SessionService/Sessions") => self.log_in(body),
+            _ if !self.is_known(&request.head) => failure(401, "NoValidSession", "log in first"),
+            ("DELETE", path) => {
+                let number = path.rsplit('/').next().and_then(|number| number.parse().ok());
+                let gone = number.is_some_and(|number: u32| self.sessions.remove(&number));
+                reply(if gone { 204 } else { 404 }, "", "")
+            }
+            ("GET", "/redfish/v1/Systems") => {
+                reply(200, "", &format!(r#"{{"Members":[{{"@odata.id":"{SYSTEM}"}}]}}"#))
+            }
+            ("GET", SYSTEM) => reply(200, "", &self.system()),
+            ("GET", "/redfish/v1/Systems/1/ResetActionInfo") => {
+                reply(200, "", r#"{"Parameters":[{"Name":"ResetType","AllowableValues":["On"]}]}"#)
+            }
+            ("POST", "/redfish/v1/Systems/1/Reset") => self.reset(body),
+            _ => failure(404, "ResourceMissingAtURI", "no such thing"),
+        }
+    }
+
+    fn log_in(&mut self, body: &str) -> Vec<u8> {
+        let account: serde_json::Value = serde_json::from_str(body).unwrap();
+        if account["UserName"] != USER || account["Password"] != PASSWORD {
+            return failure(401, "ResourceAtUriUnauthorized", "who are you?");
+        }
+        if self.sessions.len() >= 4 {
+            return failure(503, "SessionLimitExceeded", "too many sessions");
+        }
+        self.made += 1;
+        let number = self.made;
+        self.sessions.insert(number);
+        let fields = format!(
+            "X-Auth-Token: token-{number}\r\nLocation: /redfish/v1/SessionService/Sessions/{number}\r\n"
+        );
+        reply(201, &fields, "{}")
+    }
+
+    fn is_known(&self, head: &str) -> bool {
+        self.sessions
+            .iter()
+            .any(|number| head.contains(&format!("X-Auth-Token: token-{number}\r\n")))
+    }
+
+    fn system(&self) -> String {
+        let values = match &self.allowed {
+            Some(values) => format!(r#""ResetType@Redfish.AllowableValues":{values}"#),
+            None => format!(r#""@Redfish.ActionInfo":"{SYSTEM}/ResetActionInfo""#),
+        };
+        format!(
+            r##"{{"PowerState":"{}","PowerRestorePolicy":"AlwaysOff","Actions":{{"#ComputerSystem.Reset":
+            {{"target":"{SYSTEM}/Reset",{values}}}}}}}"##,
+            self.state
+        )
+    }
+
+    fn reset(&mut self, body: &str) -> Vec<u8> {
+        let order: serde_json::Value = serde_json::from_str(body).unwrap();
+        let wanted = match order["ResetType"].as_str() {
+            Some("ForceOff") => "Off",
+            Some("On") => "On",
+            other => panic!("{other:?} was ordered"),
+        };
+        if self.state == wanted {
+            return failure(409, "InvalidOperationForSystemState", "it is so already");
+        }
+        self.state = wanted.to_owned();
+        reply(204, "", "")
+    }
+}
+
+/// A failure as [DSP0266 §8.6] words it.
+pub(super) fn failure(status: u16, name: &str, message: &str) -> Vec<u8> {
+    let body = format!(
+        r#"{{"error":{{"code":"Base.1.8.GeneralError","message":"see below","@Message.ExtendedInfo":[
+        {{"MessageId":"Base.1.8.{name}","Message":"{message}"}}]}}}}"#
+    );
+    reply(status, "", &body)
+}
