@@ -11,6 +11,7 @@ pub(super) enum Action {
     On,
     Reboot,
     Status,
+    Diag,
     Monitor,
     List,
     ListStatus,
@@ -21,7 +22,7 @@ pub(super) enum Action {
 
 impl Action {
     /// Each action with its name, in the order of the metadata.
-    pub(super) const ALL: [(&'static str, Self); 10] = [
+    pub(super) const ALL: [(&'static str, Self); 11] = [
         ("on", Self::On),
         ("off", Self::Off),
         ("reboot", Self::Reboot),
@@ -32,16 +33,18 @@ impl Action {
         ("metadata", Self::Metadata),
         ("manpage", Self::Manpage),
         ("validate-all", Self::ValidateAll),
+        ("diag", Self::Diag),
     ];
+
+    /// The names that the metadata offers. Pacemaker asks an agent that offers `list` which nodes it can
+    /// fence, also where no configuration names any; one that does not is asked about each node's status.
+    pub(super) fn offered() -> impl Iterator<Item = &'static str> {
+        Self::ALL.iter().filter(|(_, action)| !action.lists()).map(|(name, _)| *name)
+    }
 
     /// The action asked for, in any case of letters; `reboot` if none is.
     pub(super) fn of(values: &Values) -> Result<Self, Failed> {
         let asked = values.get(&option::ACTION).unwrap_or_default().to_ascii_lowercase();
-        if asked == "diag" {
-            return Err(Failed::new(
-                "unsupported action \"diag\": an interrupt proves nothing about power; use off",
-            ));
-        }
         let asked = if asked == "meta-data" { "metadata" } else { &asked };
         let found = Self::ALL.iter().find(|(name, _)| *name == asked);
         found.map(|(_, action)| *action).ok_or_else(|| {
@@ -58,6 +61,11 @@ impl Action {
     /// Whether it lists plugs.
     pub(super) const fn lists(self) -> bool {
         matches!(self, Self::List | Self::ListStatus)
+    }
+
+    /// Whether it does something to a machine.
+    pub(super) const fn changes(self) -> bool {
+        matches!(self, Self::Off | Self::On | Self::Reboot | Self::Diag)
     }
 
     /// Whether it takes power from a machine, so that `delay` holds it up.

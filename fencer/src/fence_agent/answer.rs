@@ -4,8 +4,9 @@ use std::fmt::Display;
 use std::io::{Write as _, stderr, stdout};
 use std::process::ExitCode;
 
-use super::NAME;
 use super::action::Action;
+use super::called;
+use super::syslog::{self, Grade};
 
 /// How an action ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,13 +55,19 @@ impl Failed {
     }
 
     /// Its lines.
-    pub(super) fn lines(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+    pub(super) fn lines(self) -> Vec<String> {
+        self.0
     }
 
-    /// Tells each line on standard error.
+    /// Tells each line on standard error and in the system's log.
     pub(super) fn told(self) -> ExitCode {
         self.0.iter().for_each(|line| tell(line));
+        self.logged()
+    }
+
+    /// Tells each line in the system's log alone.
+    pub(super) fn logged(self) -> ExitCode {
+        self.0.iter().for_each(|line| syslog::tell(Grade::Error, line));
         Answer::Failed.code()
     }
 }
@@ -68,7 +75,14 @@ impl Failed {
 /// One line on standard error. Without anybody to read it the exit code must do.
 pub(super) fn tell(line: &dyn Display) {
     let line = line.to_string().trim_end().replace(['\n', '\r'], " ");
-    stderr().write_all(format!("{NAME}: {line}\n").as_bytes()).unwrap_or_default();
+    let name = called::now().name;
+    stderr().write_all(format!("{name}: {line}\n").as_bytes()).unwrap_or_default();
+}
+
+/// The same for what is no failure, and in the system's log.
+pub(super) fn warn(line: &str) {
+    tell(&format!("warning: {line}"));
+    syslog::tell(Grade::Warning, line);
 }
 
 /// Text on standard output.

@@ -4,7 +4,7 @@
 use std::ffi::OsString;
 use std::vec::IntoIter;
 
-use super::answer::{Failed, tell};
+use super::answer::Failed;
 use super::option::{self, Opt};
 use super::values::Values;
 
@@ -23,7 +23,7 @@ pub(super) fn read(args: Vec<OsString>) -> Result<Values, Failed> {
         } else if let Some(bunch) = word.strip_prefix('-').filter(|bunch| !bunch.is_empty()) {
             take_bunch(&mut values, bunch, &mut words)?;
         } else {
-            tell(&"warning: an argument that belongs to no option was ignored");
+            values.warn("an argument that belongs to no option was ignored");
         }
     }
     Ok(values)

@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 
-use super::NAME;
 use super::action::Action;
+use super::called;
 use super::option::{self, Opt};
 
 /// What `--help` prints.
 pub(super) fn text() -> String {
+    let name = called::now().name;
     let actions = Action::ALL.map(|(name, _)| name).join(", ");
     let mut out = format!(
-        "usage: {NAME} [options]\n\
+        "usage: {name} [options]\n\
          Without any option they are read as name=value lines from standard input.\n\
          actions: {actions}\n\n"
     );
@@ -29,5 +30,5 @@ pub(super) fn forms(option: &Opt) -> String {
 }
 
 fn fallback(option: &Opt) -> String {
-    option.default.map(|default| format!(" (default: {default})")).unwrap_or_default()
+    option.fallback().map(|default| format!(" (default: {default})")).unwrap_or_default()
 }

@@ -2,8 +2,8 @@
 //!
 //! Valid by the schema of fence-agents (`metadata.rng`): the order of elements matters there.
 
-use super::NAME;
 use super::action::Action;
+use super::called::{self, Called};
 use super::help::forms;
 use super::option::{self, Kind, Opt};
 
@@ -12,23 +12,34 @@ const SHORT: &str = "Fence agent for IPMI 2.0 with verified power off";
 const LONG: &str = "fence_palisade switches a machine's power at its BMC by IPMI 2.0 (RMCP+, cipher suites 17 and 3) \
 and takes every option of fence_ipmilan. Off is reported only after two readings of off. Reboot is reported as soon as \
 off is verified and on is ordered. With config it fences every node of a palisade cluster, each at its own BMC. \
-Differences: cipher suites without encryption, IPMI 1.5, the anonymous user, bridging (target), diag and an unverified \
+Differences: cipher suites without encryption, IPMI 1.5, the anonymous user, bridging (target) and an unverified \
 cycle are refused.";
 
 /// The metadata.
 pub(super) fn xml() -> String {
     let parameters: String = option::ALL.iter().map(parameters).collect();
+    let name = called::now().name;
     let actions: String =
-        Action::ALL.map(|(name, _)| format!("\t<action name=\"{name}\" />\n")).concat();
+        Action::offered().map(|name| format!("\t<action name=\"{name}\" />\n")).collect();
     format!(
         "<?xml version=\"1.0\" ?>\n\
-         <resource-agent name=\"{NAME}\" shortdesc=\"{SHORT}\" >\n\
+         <resource-agent name=\"{name}\" shortdesc=\"{SHORT}\" >\n{links}\
          <longdesc>{LONG}</longdesc>\n\
          <vendor-url></vendor-url>\n\
          <parameters>\n{parameters}</parameters>\n\
          <actions>\n{actions}</actions>\n\
-         </resource-agent>\n"
+         </resource-agent>\n",
+        links = links(name)
     )
+}
+
+/// The names under which it stands in for others.
+fn links(name: &str) -> String {
+    let others = called::OTHERS.iter().filter(|other| other.name != name);
+    let link = |other: &Called| {
+        format!("<symlink name=\"{}\" shortdesc=\"{}\" />\n", other.name, other.about)
+    };
+    others.map(link).collect()
 }
 
 /// The metadata as the source of a manual page: backslashes and hyphens escaped for roff.
@@ -58,7 +69,7 @@ fn parameter(option: &Opt, name: &str, more: &str) -> String {
 }
 
 fn content(option: &Opt) -> String {
-    let default = option.default.map(|value| format!(" default=\"{}\"", escaped(value)));
+    let default = option.fallback().map(|value| format!(" default=\"{}\"", escaped(value)));
     let default = default.unwrap_or_default();
     let plain = |kind| format!("\t\t<content type=\"{kind}\"{default} />\n");
     match option.kind {

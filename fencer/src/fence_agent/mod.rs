@@ -1,59 +1,76 @@
 //! The fence agent `fence_palisade`: one action at one or several BMCs for a cluster manager.
 //!
 //! The caller holds the right to switch power; there is no warrant here, and nothing but this agent
-//! can reach its `console`. It keeps no state, never sleeps without a reason that the BMC or the
+//! asks the engine for a verdict by it. It keeps no state, never sleeps without a reason that the BMC or the
 //! caller gave, never cycles or resets, never takes one reading for `off`, and never shows a
 //! password.
 
 mod action;
 mod answer;
-mod console;
+mod by_fencer;
+mod called;
+mod fencer;
 mod getopt;
+mod handover;
 mod help;
 mod metadata;
 mod option;
 mod password;
 mod perform;
+mod rehearse;
 mod request;
 mod stdin;
+mod syslog;
 mod target;
 mod trace;
 mod values;
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::AsFd as _;
 use std::process::ExitCode;
+
+pub use rehearse::rehearse;
 
 use action::Action;
 use answer::{Answer, Failed, say, tell};
 use request::Request;
 use values::Values;
 
-/// Its name on every line that it prints.
-const NAME: &str = "fence_palisade";
-
-/// Runs the agent; the first of `args` is the program's name. Without further ones the options are
-/// `name=value` lines on standard input.
+/// Runs the agent; the first of `args` is the program's name, under which it may stand in for an agent of
+/// fence-agents. Without further ones the options are `name=value` lines on standard input.
 ///
 /// Exit codes: 0 done (for `status`: on), 2 for `status`: off, 1 anything else. One line on standard
 /// error for each failure.
 pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let weakness = palisade_host::lockdown::forbid_dumps().err();
-    let answer = read(args.into_iter().skip(1).collect()).and_then(|values| {
-        let quiet = values.flag(&option::QUIET)?;
-        if let Some(weakness) = weakness.filter(|_| !quiet) {
-            tell(&weakness);
-        }
-        // Told to be silent, it is; the exit code says it all.
-        obey(values).or_else(|failed| if quiet { Ok(Answer::Failed) } else { Err(failed) })
-    });
-    match answer {
+    let mut args = args.into_iter();
+    called::note(args.next().as_deref());
+    let values = match read(args.collect()) {
+        Ok(values) => values,
+        Err(failed) => return failed.told(),
+    };
+    let quiet = values.flag(&option::QUIET).unwrap_or_default();
+    if !quiet {
+        weakness.iter().for_each(|weakness| tell(weakness));
+        values.warnings.iter().for_each(|warning| tell(&format!("warning: {warning}")));
+    }
+    match obey(values) {
         Ok(answer) => answer.code(),
+        Err(failed) if quiet => failed.logged(),
         Err(failed) => failed.told(),
     }
 }
 
 fn read(args: Vec<OsString>) -> Result<Values, Failed> {
-    if args.is_empty() { stdin::read(std::io::stdin().lock()) } else { getopt::read(args) }
+    if !args.is_empty() {
+        return getopt::read(args);
+    }
+    // Not through the library's buffer, in which a password would stay.
+    let input = std::io::stdin().as_fd().try_clone_to_owned();
+    let input =
+        input.map_err(|error| Failed::new(format!("standard input: {error}; keep it open")))?;
+    stdin::read(File::from(input))
 }
 
 fn obey(values: Values) -> Result<Answer, Failed> {
@@ -63,6 +80,10 @@ fn obey(values: Values) -> Result<Answer, Failed> {
     if values.flag(&option::VERSION)? {
         return say(&format!("{}\n", env!("CARGO_PKG_VERSION")));
     }
+    if !values.flag(&option::NO_SYSLOG)? {
+        syslog::start();
+    }
+    values.flag(&option::QUIET)?;
     let action = Action::of(&values)?;
     if action == Action::Metadata {
         return say(&metadata::xml());
@@ -71,5 +92,5 @@ fn obey(values: Values) -> Result<Answer, Failed> {
         return say(&metadata::manpage());
     }
     trace::start(&values)?;
-    Request::new(action, values)?.carry_out()
+    Request::new(action, &values)?.carry_out()
 }

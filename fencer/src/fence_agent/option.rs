@@ -1,5 +1,7 @@
 //! The one table of options; reading, help and metadata are made from it.
 
+use super::called;
+
 /// One option.
 #[derive(Debug)]
 pub(super) struct Opt {
@@ -15,6 +17,13 @@ pub(super) struct Opt {
     /// The older name that is still understood.
     pub(super) old: Option<&'static str>,
     pub(super) about: &'static str,
+}
+
+impl Opt {
+    /// Its default under the name in force.
+    pub(super) fn fallback(&self) -> Option<&'static str> {
+        called::now().default_of(self.name).or(self.default)
+    }
 }
 
 /// What an option's value is.
@@ -185,12 +194,50 @@ pub(super) const CONFIG: Opt = Opt {
     about: "Configuration file of a palisade cluster: plugs are its nodes, each with the BMC and account written there",
     ..PLAIN
 };
+pub(super) const VIA: Opt = Opt {
+    name: "via",
+    long: "via",
+    argument: Some("bmc/fencer"),
+    kind: Kind::Choice(&["bmc", "fencer"]),
+    default: Some("bmc"),
+    about: "Who fences: this agent at the BMC, or the running fencers, by their warrant and with their proof",
+    ..PLAIN
+};
+pub(super) const FENCER_SOCKET: Opt = Opt {
+    name: "fencer_socket",
+    long: "fencer-socket",
+    argument: Some("file"),
+    about: "Control socket of the fencer that ends a reboot, and fences with via=fencer; unset: this machine's in config",
+    ..PLAIN
+};
+pub(super) const GUID: Opt = Opt {
+    name: "guid",
+    long: "guid",
+    argument: Some("digits"),
+    about: "Identity of the BMC, 32 hexadecimal digits: at one with another identity nothing is done",
+    ..PLAIN
+};
+pub(super) const OFF_CONFIRM: Opt = Opt {
+    name: "off_confirm_ms",
+    long: "off-confirm-ms",
+    argument: Some("milliseconds"),
+    kind: Kind::Integer,
+    about: "Space between the two readings of off; unset: what the BMC's own pace asks for, 40 to 250",
+    ..PLAIN
+};
+pub(super) const NO_SYSLOG: Opt = Opt {
+    name: "no_syslog",
+    long: "no-syslog",
+    kind: Kind::Flag,
+    about: "Nothing to the system's log",
+    ..PLAIN
+};
 pub(super) const QUIET: Opt = Opt {
     name: "quiet",
     short: Some('q'),
     long: "quiet",
     kind: Kind::Flag,
-    about: "Nothing on standard error",
+    about: "Nothing on standard error; the system's log is told all the same",
     ..PLAIN
 };
 pub(super) const VERBOSE: Opt = Opt {
@@ -353,7 +400,7 @@ pub(super) const SUDO_PATH: Opt = Opt {
 };
 
 /// All of them, in the order of the metadata.
-pub(super) static ALL: [Opt; 37] = [
+pub(super) static ALL: [Opt; 42] = [
     ACTION,
     AUTH,
     CIPHER,
@@ -371,6 +418,11 @@ pub(super) static ALL: [Opt; 37] = [
     TARGET,
     USERNAME,
     CONFIG,
+    VIA,
+    FENCER_SOCKET,
+    GUID,
+    OFF_CONFIRM,
+    NO_SYSLOG,
     QUIET,
     VERBOSE,
     VERBOSE_LEVEL,

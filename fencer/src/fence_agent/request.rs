@@ -2,122 +2,197 @@
 
 use std::time::Duration;
 
+use palisade_host::config::Cluster;
 use palisade_host::secret::Secret;
 use tokio::runtime::Builder;
 
 use super::action::Action;
 use super::answer::{Answer, Failed, say};
-use super::console::Pace;
+use super::by_fencer::Wish;
+use super::fencer::Fencer;
 use super::option;
 use super::password::Source;
 use super::perform;
-use super::target::Targets;
+use super::target::{Targets, plugs};
 use super::values::Values;
-use crate::power::BmcKey;
-
-/// Space between the two readings of off where no cluster says another: what a fencer uses.
-const OFF_CONFIRM: Duration = Duration::from_millis(250);
+use crate::{place, power};
 
 /// What is asked, of which machines, on which terms.
 #[derive(Debug)]
 pub(super) struct Request {
     action: Action,
-    targets: Option<Targets>,
-    password: Source,
+    way: Way,
     delay: Duration,
-    pub(super) terms: Terms,
+}
+
+/// Who is asked.
+#[derive(Debug)]
+enum Way {
+    /// Nobody: there are no plugs to list.
+    Nobody,
+    /// The fencers.
+    Fencer(Wish),
+    /// The machines' BMCs.
+    Bmcs(Box<AtBmcs>),
+}
+
+#[derive(Debug)]
+struct AtBmcs {
+    targets: Targets,
+    password: Source,
+    terms: Terms,
 }
 
 /// How to go about it.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
-    pub(super) pace: Pace,
-    pub(super) bmc_key: Option<BmcKey>,
+    /// How long to wait for what at a BMC.
+    pub(super) bmc: power::Terms,
     /// Rest of a reboot between off and on.
     pub(super) rest: Duration,
     pub(super) retry_on: u32,
+    /// Who ends a reboot.
+    pub(super) fencer: Option<Fencer>,
 }
 
 impl Request {
     /// The request that the options make.
-    pub(super) fn new(action: Action, values: Values) -> Result<Self, Failed> {
-        refuse_what_cannot_be_verified(action, &values)?;
-        refuse_bridging(&values)?;
-        // As fence_ipmilan: without plugs there is nothing to list, and nothing else is needed.
-        let listless = action.lists() && values.filled(&option::CONFIG).is_none();
-        let targets = if listless { None } else { Some(Targets::of(&values)?) };
-        let confirm = match &targets {
-            Some(Targets::Cluster { cluster, .. }) => cluster.timing.raw().off_confirm,
-            Some(Targets::One(_)) | None => OFF_CONFIRM,
-        };
-        Ok(Self {
-            action,
-            targets,
-            password: Source::of(&values)?,
-            delay: values.seconds(&option::DELAY)?,
-            terms: terms(&values, confirm)?,
-        })
+    pub(super) fn new(action: Action, values: &Values) -> Result<Self, Failed> {
+        Ok(Self { action, way: Way::of(action, values)?, delay: values.seconds(&option::DELAY)? })
     }
 
     /// Does it.
     pub(super) fn carry_out(self) -> Result<Answer, Failed> {
-        let Some(targets) = &self.targets else {
-            return say("NOTICE: nothing to list: give config, which names the plugs\n");
-        };
-        if self.action == Action::List {
-            let lines = targets.plugs().into_iter().map(|plug| format!("{plug},\n"));
-            return say(&lines.collect::<String>());
+        match &self.way {
+            // As fence_ipmilan says it.
+            Way::Nobody => say("NOTICE: nothing to list: give config, which names the plugs\n"),
+            Way::Bmcs(at) if self.action == Action::List => at.list(),
+            Way::Bmcs(at) if self.action == Action::ValidateAll => {
+                at.targets.all(no_password()).map(|_| Answer::Done)
+            }
+            Way::Bmcs(at) => on_a_loop(at.carry_out(self.action, self.delay)),
+            Way::Fencer(wish) => on_a_loop(async {
+                delay(self.action, tokio::time::Instant::now(), self.delay).await;
+                wish.carry_out(self.action).await
+            }),
         }
-        if self.action == Action::ValidateAll {
-            return targets.all(Secret::new(String::new())).map(|_| Answer::Done);
-        }
-        let runtime = runtime()?;
-        let answer = runtime.block_on(self.at_bmcs(targets));
-        // A name server that does not answer holds a thread; nobody waits for it.
-        runtime.shutdown_background();
-        answer
-    }
-
-    async fn at_bmcs(&self, targets: &Targets) -> Result<Answer, Failed> {
-        let began = tokio::time::Instant::now();
-        let password = match targets {
-            Targets::One(_) => self.password.fetch().await?,
-            Targets::Cluster { .. } => Secret::new(String::new()),
-        };
-        let everywhere = matches!(self.action, Action::Monitor | Action::ListStatus);
-        let machines = if everywhere { targets.all(password)? } else { targets.named(password)? };
-        for machine in &machines {
-            machine.bmc.check().map_err(Failed::new)?;
-        }
-        if self.action.fences() {
-            tokio::time::sleep_until(began + self.delay).await;
-        }
-        perform::all(self.action, machines, &self.terms).await
     }
 }
 
-fn terms(values: &Values, confirm: Duration) -> Result<Terms, Failed> {
+impl Way {
+    fn of(action: Action, values: &Values) -> Result<Self, Failed> {
+        let via_fencer =
+            values.get(&option::VIA).is_some_and(|via| via.eq_ignore_ascii_case("fencer"));
+        if via_fencer {
+            return wish(values).map(Self::Fencer);
+        }
+        refuse_what_cannot_be_verified(action, values)?;
+        refuse_bridging(values)?;
+        // As fence_ipmilan: without plugs there is nothing to list, and nothing else is needed.
+        if action.lists() && values.filled(&option::CONFIG).is_none() {
+            return Ok(Self::Nobody);
+        }
+        let targets = Targets::of(values)?;
+        let cluster = match &targets {
+            Targets::Cluster { cluster, .. } => Some(cluster.as_ref()),
+            Targets::One { .. } => None,
+        };
+        let terms = terms(values, cluster)?;
+        Ok(Self::Bmcs(Box::new(AtBmcs { targets, password: Source::of(values)?, terms })))
+    }
+}
+
+fn wish(values: &Values) -> Result<Wish, Failed> {
+    let config = values.filled(&option::CONFIG);
+    let cluster = config.map(|file| place::load(file.as_ref()).map_err(Failed::new)).transpose()?;
+    let fencer = Fencer::of(values, cluster.as_ref())?.ok_or_else(|| {
+        Failed::new(
+            "via=fencer: no fencer of this machine is known; give fencer_socket, or a config that has \
+             this host as a node with a fencer",
+        )
+    })?;
+    Ok(Wish { fencer, plugs: plugs(values), longest: change(values)? })
+}
+
+impl AtBmcs {
+    fn list(&self) -> Result<Answer, Failed> {
+        let lines = self.targets.plugs().into_iter().map(|plug| format!("{plug},\n"));
+        say(&lines.collect::<String>())
+    }
+
+    async fn carry_out(&self, action: Action, longest: Duration) -> Result<Answer, Failed> {
+        let began = tokio::time::Instant::now();
+        let password = match self.targets {
+            Targets::One { .. } => self.password.fetch().await?,
+            Targets::Cluster { .. } => no_password(),
+        };
+        let everywhere = matches!(action, Action::Monitor | Action::ListStatus);
+        let machines =
+            if everywhere { self.targets.all(password)? } else { self.targets.named(password)? };
+        for machine in &machines {
+            machine.bmc.check().map_err(Failed::new)?;
+        }
+        delay(action, began, longest).await;
+        perform::all(action, machines, &self.terms).await
+    }
+}
+
+async fn delay(action: Action, began: tokio::time::Instant, delay: Duration) {
+    if action.fences() {
+        tokio::time::sleep_until(began + delay).await;
+    }
+}
+
+fn no_password() -> Secret {
+    Secret::new(String::new())
+}
+
+fn on_a_loop(work: impl Future<Output = Result<Answer, Failed>>) -> Result<Answer, Failed> {
+    let runtime = runtime()?;
+    let answer = runtime.block_on(work);
+    // A name server that does not answer holds a thread; nobody waits for it.
+    runtime.shutdown_background();
+    answer
+}
+
+/// How long power may take to change; none: as long as the caller lets us.
+fn change(values: &Values) -> Result<Option<Duration>, Failed> {
     let change = values.seconds(&option::POWER_TIMEOUT)?;
     let endless = change.is_zero() || timeouts_are_disabled(values)?;
+    Ok((!endless).then_some(change))
+}
+
+fn terms(values: &Values, cluster: Option<&Cluster>) -> Result<Terms, Failed> {
     Ok(Terms {
-        pace: Pace {
+        bmc: power::Terms {
             silence: values.seconds(&option::IPMITOOL_TIMEOUT)?,
-            change: (!endless).then_some(change),
-            confirm,
+            change: change(values)?,
+            confirm: confirm(values)?,
             pause_max: values.seconds(&option::STONITH_STATUS_SLEEP)?,
         },
-        bmc_key: bmc_key(values)?,
         rest: values.seconds(&option::POWER_WAIT)?,
         retry_on: values.number(&option::RETRY_ON)?,
+        fencer: Fencer::of(values, cluster)?,
     })
+}
+
+/// None: what the BMC's own pace asks for.
+fn confirm(values: &Values) -> Result<Option<Duration>, Failed> {
+    let by_hand = values.filled(&option::OFF_CONFIRM).is_some();
+    let ms = values.number(&option::OFF_CONFIRM)?;
+    Ok(by_hand.then(|| Duration::from_millis(ms.into())))
 }
 
 /// Pacemaker ends an agent itself, so that no second clock is needed.
 fn timeouts_are_disabled(values: &Values) -> Result<bool, Failed> {
     match values.given(&option::DISABLE_TIMEOUT) {
         Some(_) => values.flag(&option::DISABLE_TIMEOUT),
-        None => Ok(std::env::var("PCMK_service").is_ok_and(|name| name == "pacemaker-fenced")),
+        None => Ok(by_pacemaker()),
     }
+}
+
+fn by_pacemaker() -> bool {
+    std::env::var("PCMK_service").is_ok_and(|name| name == "pacemaker-fenced")
 }
 
 fn refuse_what_cannot_be_verified(action: Action, values: &Values) -> Result<(), Failed> {
@@ -144,22 +219,6 @@ fn refuse_bridging(values: &Values) -> Result<(), Failed> {
     }
 }
 
-fn bmc_key(values: &Values) -> Result<Option<BmcKey>, Failed> {
-    let wrong = || Failed::new("option hexadecimal_kg: not 1 to 20 bytes in hexadecimal digits");
-    let Some(text) = values.filled(&option::HEXADECIMAL_KG) else { return Ok(None) };
-    let text = text.strip_prefix("0x").unwrap_or(text);
-    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if !digits || text.is_empty() || !text.len().is_multiple_of(2) {
-        return Err(wrong());
-    }
-    let mut bytes = Vec::with_capacity(text.len() / 2);
-    for pair in text.as_bytes().chunks(2) {
-        let pair = str::from_utf8(pair).map_err(|_| wrong())?;
-        bytes.push(u8::from_str_radix(pair, 16).map_err(|_| wrong())?);
-    }
-    BmcKey::new(&bytes).map(Some).map_err(|_| wrong())
-}
-
 fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
     let built = Builder::new_current_thread().enable_all().build();
     built.map_err(|error| {
@@ -171,29 +230,10 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failed> {
 mod tests {
     use super::*;
 
-    fn with_key(text: &str) -> Result<Option<BmcKey>, Failed> {
-        let mut values = Values::default();
-        values.set(&option::HEXADECIMAL_KG, text)?;
-        bmc_key(&values)
-    }
-
-    #[test]
-    fn a_bmc_key_is_one_to_twenty_bytes_in_hexadecimal_digits() {
-        for good in ["00", "0x31323334", "ffeeddccbbaa99887766554433221100ffeeddcc"] {
-            assert!(with_key(good).unwrap().is_some(), "{good}");
-        }
-        assert!(with_key("").unwrap().is_none());
-        let long = "00".repeat(21);
-        for bad in ["0", "xy", "0x", "+1", "\u{e9}", &long] {
-            assert!(with_key(bad).is_err(), "{bad}");
-        }
-    }
-
     #[test]
     fn a_power_timeout_of_nothing_waits_as_long_as_the_caller_does() {
         let mut values = Values::default();
-        let confirm = Duration::from_millis(250);
-        let change = |values: &Values| terms(values, confirm).unwrap().pace.change;
+        let change = |values: &Values| change(values).unwrap();
         assert_eq!(change(&values), Some(Duration::from_secs(20)));
         values.set(&option::POWER_TIMEOUT, "0").unwrap();
         assert_eq!(change(&values), None);

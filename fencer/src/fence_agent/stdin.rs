@@ -4,7 +4,7 @@ use std::io::Read;
 
 use palisade_host::secret::Secret;
 
-use super::answer::{Failed, tell};
+use super::answer::Failed;
 use super::option::{self, Opt};
 use super::values::Values;
 
@@ -42,7 +42,7 @@ fn take(values: &mut Values, name: &str, value: &str) -> Result<(), Failed> {
     match option::ALL.iter().find(|option| has_name(option, &name)) {
         Some(option) => values.set(option, value)?,
         None if name == "nodename" => values.nodename = Some(value.to_owned()),
-        None => tell(&format!("warning: unknown option {} ignored", shown(&name))),
+        None => values.warn(&format!("unknown option {} ignored", shown(&name))),
     }
     Ok(())
 }

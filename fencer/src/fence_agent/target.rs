@@ -10,15 +10,15 @@ use super::answer::Failed;
 use super::option;
 use super::values::Values;
 use crate::place;
-use crate::power::{BmcConfig, Privilege, Suite};
+use crate::power::{self, BmcConfig, BmcKey, Guid, NoGuid, Privilege, Suite};
 
 /// The machines behind this device.
 #[derive(Debug)]
 pub(super) enum Targets {
     /// One BMC given by its address; its password is still to come.
-    One(BmcConfig),
+    One { bmc: Box<BmcConfig>, node: Option<String> },
     /// Nodes of a cluster. `asked` are the plugs named, all in the file.
-    Cluster { cluster: Box<Cluster>, asked: Vec<String> },
+    Cluster { cluster: Box<Cluster>, asked: Vec<String>, bmc_key: Option<BmcKey> },
 }
 
 /// A machine to act on.
@@ -26,6 +26,8 @@ pub(super) enum Targets {
 pub(super) struct Target {
     /// Its plug; none behind a single address.
     pub(super) plug: Option<String>,
+    /// The node that the cluster manager calls it, if it says.
+    pub(super) node: Option<String>,
     pub(super) bmc: BmcConfig,
 }
 
@@ -38,22 +40,26 @@ impl Targets {
                 Err(Failed::new("config and ip both say where the BMC is; give one of them"))
             }
             (Some(file), None) => in_cluster(values, file),
-            (None, _) => at_address(values).map(Self::One),
+            (None, _) => {
+                let node = values.nodename.as_deref().or(values.filled(&option::PLUG));
+                let bmc = Box::new(at_address(values)?);
+                Ok(Self::One { bmc, node: node.map(str::to_owned) })
+            }
         }
     }
 
     /// The machines asked for: one at least.
     pub(super) fn named(&self, password: Secret) -> Result<Vec<Target>, Failed> {
         match self {
-            Self::One(bmc) => {
-                let bmc = BmcConfig { password, ..bmc.clone() };
-                Ok(vec![Target { plug: None, bmc }])
+            Self::One { bmc, node } => {
+                let bmc = BmcConfig { password, ..BmcConfig::clone(bmc) };
+                Ok(vec![Target { plug: None, node: node.clone(), bmc }])
             }
             Self::Cluster { asked, .. } if asked.is_empty() => Err(Failed::new(
                 "no plug: say which node of the configuration is meant (plug=NODE)",
             )),
-            Self::Cluster { cluster, asked } => {
-                asked.iter().map(|name| node_target(cluster, name)).collect()
+            Self::Cluster { cluster, asked, bmc_key } => {
+                asked.iter().map(|name| node_target(cluster, name, bmc_key.as_ref())).collect()
             }
         }
     }
@@ -61,10 +67,11 @@ impl Targets {
     /// The machines asked for, or else all that have a BMC.
     pub(super) fn all(&self, password: Secret) -> Result<Vec<Target>, Failed> {
         match self {
-            Self::Cluster { cluster, asked } if asked.is_empty() => {
-                self.plugs().iter().map(|name| node_target(cluster, name)).collect()
+            Self::Cluster { cluster, asked, bmc_key } if asked.is_empty() => {
+                let plugs = self.plugs();
+                plugs.iter().map(|name| node_target(cluster, name, bmc_key.as_ref())).collect()
             }
-            Self::One(_) | Self::Cluster { .. } => self.named(password),
+            Self::One { .. } | Self::Cluster { .. } => self.named(password),
         }
     }
 
@@ -76,19 +83,32 @@ impl Targets {
     }
 }
 
-fn in_cluster(values: &Values, file: &str) -> Result<Targets, Failed> {
-    let cluster = place::load(Path::new(file)).map_err(Failed::new)?;
+/// The plugs named, each once.
+pub(super) fn plugs(values: &Values) -> Vec<String> {
     let separator = values.filled(&option::PLUG_SEPARATOR).unwrap_or(",");
     let plugs = values.filled(&option::PLUG).or(values.nodename.as_deref()).unwrap_or_default();
     let mut asked: Vec<String> = Vec::new();
     for plug in plugs.split(separator).map(str::trim).filter(|plug| !plug.is_empty()) {
-        let view = cluster.for_node(plug).filter(|view| view.node.bmc.is_some());
-        view.ok_or_else(|| Failed::new(no_such(&cluster, plug)))?;
         if !asked.iter().any(|name| name == plug) {
             asked.push(plug.to_owned());
         }
     }
-    Ok(Targets::Cluster { cluster: Box::new(cluster), asked })
+    asked
+}
+
+fn in_cluster(values: &Values, file: &str) -> Result<Targets, Failed> {
+    let cluster = place::load(Path::new(file)).map_err(Failed::new)?;
+    let asked = plugs(values);
+    for plug in &asked {
+        let view = cluster.for_node(plug).filter(|view| view.node.bmc.is_some());
+        view.ok_or_else(|| Failed::new(no_such(&cluster, plug)))?;
+    }
+    if values.filled(&option::GUID).is_some() {
+        return Err(Failed::new(
+            "guid: one identity for several machines; with config write it as guid below each [node.bmc]",
+        ));
+    }
+    Ok(Targets::Cluster { cluster: Box::new(cluster), asked, bmc_key: bmc_key(values)? })
 }
 
 fn no_such(cluster: &Cluster, plug: &str) -> String {
@@ -100,17 +120,29 @@ fn no_such(cluster: &Cluster, plug: &str) -> String {
     )
 }
 
-fn node_target(cluster: &Cluster, name: &str) -> Result<Target, Failed> {
+fn node_target(cluster: &Cluster, name: &str, bmc_key: Option<&BmcKey>) -> Result<Target, Failed> {
     let found = cluster.for_node(name).and_then(|view| node_bmc(view));
     let bmc = found.ok_or_else(|| Failed::new(no_such(cluster, name)))?;
     let bmc = BmcConfig::read(&bmc).map_err(|error| Failed::new(format!("{name}: {error}")))?;
-    Ok(Target { plug: Some(name.to_owned()), bmc })
+    let bmc = BmcConfig { bmc_key: bmc_key.cloned().or(bmc.bmc_key.clone()), ..bmc };
+    Ok(Target { plug: Some(name.to_owned()), node: Some(name.to_owned()), bmc })
 }
 
 fn node_bmc(view: NodeView<'_>) -> Option<palisade_host::config::Bmc> {
     let bmc = view.node.bmc.clone()?;
     let password_file = view.path(&bmc.password_file);
     Some(palisade_host::config::Bmc { password_file, ..bmc })
+}
+
+fn bmc_key(values: &Values) -> Result<Option<BmcKey>, Failed> {
+    let Some(digits) = values.filled(&option::HEXADECIMAL_KG) else { return Ok(None) };
+    let key = power::bmc_key(&Secret::new(digits.to_owned()));
+    key.map(Some).map_err(|error| Failed::new(format!("option hexadecimal_kg: {error}")))
+}
+
+fn guid(values: &Values) -> Result<Option<Guid>, Failed> {
+    let guid = values.filled(&option::GUID).map(str::parse).transpose();
+    guid.map_err(|error: NoGuid| Failed::new(format!("option guid: {error}")))
 }
 
 fn at_address(values: &Values) -> Result<BmcConfig, Failed> {
@@ -131,6 +163,8 @@ fn at_address(values: &Values) -> Result<BmcConfig, Failed> {
         password: Secret::new(String::new()),
         privilege: privilege(values)?,
         suites: suites(values)?,
+        bmc_key: bmc_key(values)?,
+        guid: guid(values)?,
     };
     bmc.check().map_err(Failed::new)?;
     Ok(bmc)

@@ -14,6 +14,8 @@ pub(super) struct Values {
     set: BTreeMap<&'static str, Secret>,
     /// The node that Pacemaker names besides the options.
     pub(super) nodename: Option<String>,
+    /// What was strange about the options and is no failure.
+    pub(super) warnings: Vec<String>,
 }
 
 impl Values {
@@ -30,9 +32,17 @@ impl Values {
         Ok(())
     }
 
+    /// Notes something to be told that is no failure; of many only the first few.
+    pub(super) fn warn(&mut self, warning: &str) {
+        const MAX: usize = 16;
+        if self.warnings.len() < MAX {
+            self.warnings.push(warning.to_owned());
+        }
+    }
+
     /// The value set or the default.
     pub(super) fn get(&self, option: &Opt) -> Option<&str> {
-        self.given(option).or(option.default)
+        self.given(option).or(option.fallback())
     }
 
     /// The value set.

@@ -1,0 +1,178 @@
+//! The contract of fence agents: actions, exit codes, options, what is refused.
+
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Output};
+use std::sync::mpsc;
+
+use palisade_hw::bmc::{Bmc, Privilege, Secret, Settings, User};
+use palisade_hw::face::rmcp::RmcpFace;
+use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD, USER};
+
+use super::rig::{
+    AMPLE, access, assert_fails, by_stdin, code, free_port, long, ours, run, short, stderr, with,
+};
+
+/// One form of asking the agent at an address for an action.
+type Form = fn(SocketAddr, &str) -> Output;
+
+/// The test of fence-agents for every agent, in its three forms.
+#[test]
+fn on_is_0_and_status_0_and_off_is_0_and_status_2_in_all_three_forms() {
+    let simulator = IpmiSim::start();
+    let forms: [(&str, Form); 3] = [
+        ("stdin", |at, action| by_stdin(ours(), &with(&access(at), &format!("action={action}")))),
+        ("getopt", |at, action| run(ours(), &with(&short(at), &format!("-o {action}")), "")),
+        ("long", |at, action| run(ours(), &with(&long(at), &format!("--action={action}")), "")),
+    ];
+    for (form, ask) in forms {
+        simulator.set_power("0");
+        for (action, wanted, power) in
+            [("on", 0, "1"), ("status", 0, "1"), ("off", 0, "0"), ("status", 2, "0")]
+        {
+            let output = ask(simulator.address(), action);
+            assert_eq!(code(&output), wanted, "{form} {action}: {}", stderr(&output));
+            assert_eq!(stderr(&output), "", "{form} {action}");
+            assert_eq!(simulator.power(), power, "{form} {action}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_password_and_an_unknown_user_are_refused_in_one_line_each() {
+    let simulator = IpmiSim::start();
+    let wrong = with(&access(simulator.address()), "password=not-the-password action=off");
+    let output = by_stdin(ours(), &wrong);
+    assert_fails(&output, "wrong password");
+    assert!(!stderr(&output).contains("not-the-password"));
+    let unknown = with(&access(simulator.address()), "username=nobody action=off");
+    assert_fails(&by_stdin(ours(), &unknown), "no such user");
+    assert_eq!(simulator.power(), "1");
+}
+
+/// `ipmi_sim` does not hold accounts to their limits; our own BMC does.
+#[test]
+fn a_rehearsal_finds_an_account_that_may_not_switch_power() {
+    for (privilege, wanted) in [(Privilege::User, 1), (Privilege::Operator, 0)] {
+        let password = Secret::new(PASSWORD.as_bytes()).unwrap();
+        let user = User { name: USER.to_owned(), password, privilege };
+        let listen = SocketAddr::new(free_port().ip(), 0);
+        let bmc = Bmc::new(Settings::simple(user, 1));
+        let face = RmcpFace::start(vec![(listen, bmc)], |_event| ()).unwrap();
+        let options = with(&access(face.address(0).unwrap()), "action=monitor");
+        let output = by_stdin(ours(), &options);
+        assert_eq!(code(&output), wanted, "{}", stderr(&output));
+        assert_eq!(stderr(&output).contains("privilege"), wanted == 1, "{}", stderr(&output));
+    }
+}
+
+/// The silent one is asked first and answered for last.
+#[test]
+fn a_refused_port_is_told_at_once_and_a_silent_bmc_given_up() {
+    let mute = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let silent = access(mute.local_addr().unwrap());
+    let refused = access(free_port());
+    ours();
+    let (tell, told) = mpsc::channel();
+    std::thread::scope(|scope| {
+        for (name, options) in [("silent", silent), ("refused", refused)] {
+            let tell = tell.clone();
+            scope.spawn(move || {
+                let output = by_stdin(ours(), &with(&options, "action=off"));
+                tell.send((name, output)).unwrap();
+            });
+        }
+        let (first, output) = told.recv_timeout(AMPLE).unwrap();
+        assert_eq!(first, "refused");
+        assert_fails(&output, "port refused");
+        let (_, output) = told.recv_timeout(AMPLE).unwrap();
+        assert_fails(&output, "timed out");
+    });
+}
+
+#[test]
+fn a_machine_that_takes_the_order_and_stays_on_is_no_success() {
+    let simulator = IpmiSim::start();
+    simulator.stick("0");
+    for action in ["off", "reboot"] {
+        let options =
+            with(&access(simulator.address()), &format!("power_timeout=1 action={action}"));
+        assert_fails(&by_stdin(ours(), &options), "power is still on");
+    }
+}
+
+#[test]
+fn a_reboot_is_done_when_the_machine_is_off_also_if_it_stays_there() {
+    let simulator = IpmiSim::start();
+    simulator.stick("1");
+    let output = by_stdin(ours(), &with(&access(simulator.address()), "action=reboot"));
+    assert_eq!((code(&output), simulator.power().as_str()), (0, "0"), "{}", stderr(&output));
+}
+
+#[test]
+fn what_would_be_unsafe_is_refused_with_the_reason() {
+    let simulator = IpmiSim::start();
+    for (options, evidence) in [
+        ("method=cycle action=reboot", "method_force=1"),
+        ("target=0x24 action=off", "bridging"),
+        ("cipher=0 action=off", "suite \"0\""),
+        ("privlvl=user action=off", "cannot switch power"),
+        ("username= action=off", "user name is empty"),
+        ("hexadecimal_kg=xyz action=off", "hexadecimal"),
+        ("delay=soon action=off", "option delay"),
+        ("config=/etc/palisade/none.toml action=off", "give one of them"),
+    ] {
+        let output = by_stdin(ours(), &with(&access(simulator.address()), options));
+        assert_fails(&output, evidence);
+        assert_eq!(simulator.power(), "1", "{options}");
+    }
+    let forced = with(&access(simulator.address()), "method=cycle method_force=1 action=reboot");
+    assert_eq!(code(&by_stdin(ours(), &forced)), 0);
+}
+
+#[test]
+fn a_password_comes_from_a_script_a_file_or_the_environment() {
+    let simulator = IpmiSim::start();
+    let base: Vec<String> = access(simulator.address())
+        .into_iter()
+        .filter(|word| !word.starts_with("password="))
+        .collect();
+    let file = simulator.path("password");
+    fs::write(&file, format!("{PASSWORD}\n")).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let from = |more: &str| by_stdin(ours(), &with(&base, &format!("{more} action=status")));
+    assert_eq!(code(&from(&format!("password_file={}", file.display()))), 0);
+
+    let mut script = base.clone();
+    script.push(format!("password_script=/bin/cat {}", file.display()));
+    script.push("action=status".to_owned());
+    assert_eq!(code(&by_stdin(ours(), &script)), 0);
+    assert_fails(&from("password_script=/bin/false"), "password_script");
+    assert_fails(&from(""), "wrong password");
+
+    let environment = Command::new(ours())
+        .args(["-o", "status", "-l", USER, "-C", "3"])
+        .arg(format!("--ip={}", simulator.address().ip()))
+        .arg(format!("--ipport={}", simulator.address().port()))
+        .env("FENCE_PALISADE_PASSWORD", PASSWORD)
+        .output()
+        .unwrap();
+    assert_eq!(code(&environment), 0, "{}", stderr(&environment));
+
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_fails(&from(&format!("password_file={}", file.display())), "chmod 600");
+}
+
+#[test]
+fn verbose_and_debug_file_show_the_steps_and_no_password() {
+    let simulator = IpmiSim::start();
+    let file = simulator.path("debug");
+    let more = format!("verbose_level=2 debug_file={} action=off", file.display());
+    let output = by_stdin(ours(), &with(&access(simulator.address()), &more));
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+    let shown = fs::read_to_string(file).unwrap();
+    assert!(shown.contains("off, verified: bmc"), "{shown}");
+    assert_eq!(stderr(&output), shown);
+    assert!(!shown.contains(PASSWORD), "{shown}");
+}
