@@ -1,15 +1,19 @@
 //! The operator's command `palisade`: says how things stand, orders, confirms, checks and makes keys.
 //!
-//! It talks to the fencer and the agent of this machine over their control sockets and to nothing else; it never sends a
-//! frame to a peer and never touches a BMC.
+//! It talks to the fencer and the agent of this machine over their control sockets. BMCs are touched by
+//! `palisade power` and `palisade check-config --bmc` alone, on the operator's own order. It never sends
+//! a frame to a peer.
 
 mod agent;
 mod args;
 mod asked;
+mod audit;
 mod check_config;
 mod exit;
 mod fence;
+pub mod hosts;
 mod keygen;
+mod power;
 mod rest;
 mod status;
 mod wait_quorum;
@@ -50,7 +54,11 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Leave => agent::leave(&place),
         Command::Arm { check } => agent::arm(&place, &check),
         Command::Disarm { check } => agent::disarm(&place, &check),
-        Command::CheckConfig { file } => check_config::run(file.as_ref().unwrap_or(&place.config)),
+        Command::CheckConfig { file, bmc, json } => {
+            let file = file.as_ref().unwrap_or(&place.config);
+            if bmc { audit::run(file, json) } else { check_config::run(file) }
+        }
+        Command::Power(wish) => power::run(&place, &wish),
         Command::Keygen { file } => keygen::run(&file),
     }
 }

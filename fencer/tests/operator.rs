@@ -1,6 +1,8 @@
 //! The operator's command as a person runs it: the real binary, its words and its exit codes.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod said;
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,6 +13,7 @@ use std::thread::JoinHandle;
 
 use palisade_fencer::control::{Answer, Request};
 use palisade_fencer::status::{CaseStatus, End, NodeStatus, Stand, Status, Verdict};
+use said::{code, err, out};
 use tempfile::TempDir;
 
 #[test]
@@ -320,16 +323,4 @@ fn status(verdict: Option<Verdict>) -> Answer {
 
 fn verdict(end: End, detail: &str, at_ns: u64) -> Verdict {
     Verdict { end, detail: detail.into(), at_ns }
-}
-
-fn code(output: &Output) -> i32 {
-    output.status.code().expect("ended by itself")
-}
-
-fn out(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn err(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
 }

@@ -28,6 +28,11 @@ fn what_a_network_does_to_a_bmc_breaks_no_rule() {
 }
 
 #[test]
+fn what_a_virtual_machine_sends_breaks_no_rule() {
+    replay("qemu");
+}
+
+#[test]
 fn what_an_operator_writes_breaks_no_rule() {
     replay("config");
 }
@@ -35,6 +40,21 @@ fn what_an_operator_writes_breaks_no_rule() {
 #[test]
 fn what_a_disk_holds_breaks_no_rule() {
     replay("durable");
+}
+
+#[test]
+fn what_a_redfish_service_answers_breaks_no_rule() {
+    replay("redfish");
+}
+
+#[test]
+fn what_an_operator_lists_breaks_no_rule() {
+    replay("host_list");
+}
+
+#[test]
+fn what_a_cluster_manager_gives_an_agent_breaks_no_rule() {
+    replay("fence_agent_stdin");
 }
 
 fn replay(name: &str) {

@@ -59,7 +59,15 @@ pub(super) enum Command {
     CheckConfig {
         /// The file to check; default: --config.
         file: Option<PathBuf>,
+        /// Also ask each BMC: login, suites, privilege, identity and what should be changed there.
+        #[arg(long)]
+        bmc: bool,
+        /// With --bmc: as JSON, one line for each BMC.
+        #[arg(long, requires = "bmc")]
+        json: bool,
     },
+    /// Read or switch the power of any number of machines at once, through their BMCs.
+    Power(super::power::Wish),
     /// Make this node's private key and print the public half to paste into the configuration.
     Keygen {
         /// The private key's file, made with mode 0600, never overwritten.

@@ -4,11 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use palisade_host::config::Cluster;
-use palisade_host::control;
 
 use super::args::Place;
 use super::exit::Failure;
-use crate::control::{Answer, Request};
+use crate::control::{self, Answer, Request};
 use crate::place;
 use crate::status::Status;
 
@@ -70,13 +69,7 @@ impl Asked {
     }
 
     fn ask(&self, request: &Request) -> Result<Answer, Failure> {
-        let words = serde_json::to_value(request).map_err(Failure::unknown)?;
-        let answer = control::call(&self.socket, &words, ANSWER_MAX).map_err(Failure::unknown)?;
-        serde_json::from_value(answer).map_err(|error| {
-            Failure::unknown(format!(
-                "the fencer's answer could not be read: {error}; same version?"
-            ))
-        })
+        control::ask(&self.socket, request, ANSWER_MAX).map_err(Failure::unknown)
     }
 }
 

@@ -50,7 +50,7 @@ fn end_of(
     let mut said = String::new();
     loop {
         let status = asked.status()?;
-        if let Some(verdict) = verdict_since(&status, target, since_ns) {
+        if let Some(verdict) = status.verdict_since(target, since_ns) {
             return Ok(verdict.clone());
         }
         say_change(&status, target, &mut said);
@@ -62,10 +62,6 @@ fn end_of(
         }
         rest(LOOK_EVERY_MS);
     }
-}
-
-fn verdict_since<'a>(status: &'a Status, target: &str, since_ns: u64) -> Option<&'a Verdict> {
-    status.node(target)?.verdict.as_ref().filter(|verdict| verdict.at_ns >= since_ns)
 }
 
 fn say_change(status: &Status, target: &str, said: &mut String) {

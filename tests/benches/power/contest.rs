@@ -1,0 +1,136 @@
+//! Contenders at the same work, by turns, so that whatever else the machine does meets all alike.
+
+use std::error::Error;
+
+use palisade_tests::series::Series;
+
+use super::measured::Run;
+
+type Failure = Box<dyn Error>;
+
+/// A contender slower than this a run gets fewer rounds.
+const SLOW_MS: f64 = 2_000.0;
+const SLOW_ROUNDS: usize = 3;
+
+/// One program at one piece of work.
+pub(crate) struct Contender {
+    name: &'static str,
+    words: Vec<String>,
+    /// What a line says when all went well.
+    wanted: &'static str,
+    pub(crate) wall: Series,
+    cpu: Series,
+    resident: Series,
+    started: Series,
+    good: usize,
+    most_rounds: usize,
+}
+
+impl Contender {
+    pub(crate) fn new(name: &'static str, words: Vec<String>, wanted: &'static str) -> Self {
+        let empty = Series::default;
+        Self {
+            name,
+            words,
+            wanted,
+            wall: empty(),
+            cpu: empty(),
+            resident: empty(),
+            started: empty(),
+            good: 0,
+            most_rounds: usize::MAX,
+        }
+    }
+
+    /// The same with fewer rounds.
+    pub(crate) fn at_most(self, most_rounds: usize) -> Self {
+        Self { most_rounds, ..self }
+    }
+
+    pub(crate) fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    fn once(&mut self) -> Result<(), Failure> {
+        let run = Run::of(&self.words, self.wanted)?;
+        self.wall.push(run.wall_ms);
+        self.cpu.push(run.cpu_ms);
+        self.resident.push(run.resident_mib);
+        self.started.push(run.started);
+        self.good += run.good;
+        if run.wall_ms > SLOW_MS {
+            self.most_rounds = self.most_rounds.min(SLOW_ROUNDS);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn median(&self) -> Option<f64> {
+        self.wall.percentile(50)
+    }
+
+    pub(crate) fn median_cpu(&self) -> Option<f64> {
+        self.cpu.percentile(50)
+    }
+
+    /// Machines done over machines asked for, of all rounds.
+    pub(crate) fn share_done(&self, machines: usize) -> f64 {
+        self.good as f64 / (machines * self.wall.len().max(1)) as f64
+    }
+}
+
+/// Has each do its work `rounds` times; `prepare` sets the machines up before each.
+pub(crate) fn hold(
+    contenders: &mut [Contender],
+    rounds: usize,
+    mut prepare: impl FnMut() -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    for round in 0..rounds {
+        for contender in contenders.iter_mut().filter(|one| round < one.most_rounds) {
+            prepare()?;
+            contender.once()?;
+        }
+    }
+    Ok(())
+}
+
+/// A heading and a line for each; the first is ours.
+#[expect(clippy::print_stdout, reason = "a measurement is printed")]
+pub(crate) fn print(title: &str, contenders: &[Contender], machines: usize) {
+    println!("\n{title}");
+    println!(
+        "  {:<18}{:>4}{:>11}{:>11}{:>9}{:>11}{:>10}{:>8}{:>9}",
+        "", "n", "median ms", "p95 ms", "ratio", "cpu ms", "MiB", "started", "done"
+    );
+    let ours = contenders.first().and_then(Contender::median);
+    for one in contenders {
+        let ratio = one.median().zip(ours).map(|(theirs, ours)| theirs / ours);
+        println!(
+            "  {:<18}{:>4}{:>11}{:>11}{:>9}{:>11}{:>10}{:>8}{:>8.1}%",
+            one.name,
+            one.wall.len(),
+            figure(one.median(), 2),
+            figure(one.wall.percentile(95), 2),
+            figure(ratio, 2),
+            figure(one.median_cpu(), 2),
+            figure(one.resident.percentile(100), 1),
+            figure(one.started.percentile(50), 0),
+            100.0 * one.share_done(machines),
+        );
+    }
+}
+
+/// Says how a figure stands to its target.
+#[expect(clippy::print_stdout, reason = "a measurement is printed")]
+pub(crate) fn target(what: &str, figure: Option<f64>, is: &str, reached: impl Fn(f64) -> bool) {
+    match figure {
+        Some(figure) => {
+            let verdict = if reached(figure) { "reached" } else { "MISSED" };
+            println!("  target: {what}: {figure:.2}, wanted {is}: {verdict}");
+        }
+        None => println!("  target: {what}: not measured, wanted {is}"),
+    }
+}
+
+fn figure(value: Option<f64>, digits: usize) -> String {
+    value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
+}
