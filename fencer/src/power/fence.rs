@@ -28,10 +28,10 @@ const CONFIRM_MIN: Duration = Duration::from_millis(40);
 /// The space for a BMC that once read on after off.
 const CONFIRM_MAX: Duration = Duration::from_millis(250);
 
-/// Least pause between two readings; after a while it is a hundredth of the time since the order, so that
-/// a slow machine is asked more rarely (some 400 times in 15 s), and found off a hundredth late.
+/// Least pause between two readings; after two seconds it is a two-hundredth of the time since the order, so that
+/// a slow machine is asked more rarely (some 600 times in 15 s), and found off a two-hundredth late.
 const PAUSE_MIN: Duration = Duration::from_millis(10);
-const PAUSE_PART: u32 = 100;
+const PAUSE_PART: u32 = 200;
 
 /// So many BMCs are asked as often as one; of more, each is asked the more rarely.
 const CROWD: usize = 64;

@@ -40,6 +40,8 @@ pub enum Mishap {
     PowerReturns,
     /// Nodes 1 and 2 do not hear each other any more.
     Severed,
+    /// Nodes 2 and 3 do not hear each other any more.
+    SeveredFromWitness,
     /// An operator orders node 1 off.
     Ordered,
     /// Another orders it off where it may not be heard.
@@ -80,6 +82,9 @@ impl Mishap {
             Self::BmcSlow => Fault::BmcTurns { node, bmc: Bmc::Slow(5) },
             Self::PowerReturns => Fault::BmcTurns { node, bmc: Bmc::Returns(1) },
             Self::Severed => Fault::Severed { one: node, other, ticks: FOR_GOOD },
+            Self::SeveredFromWitness => {
+                Fault::Severed { one: other, other: witness, ticks: FOR_GOOD }
+            }
             Self::Ordered => Fault::Ordered { at: other, target: node },
             Self::OrderedByWitness => Fault::Ordered { at: witness, target: node },
             Self::Confirmed => Fault::Confirmed { at: other, target: node },
@@ -108,6 +113,7 @@ impl Mishap {
             Self::BmcSlow => "BMC 1 slow",
             Self::PowerReturns => "power 1 returns",
             Self::Severed => "nodes 1 and 2 severed",
+            Self::SeveredFromWitness => "nodes 2 and 3 severed",
             Self::Ordered => "node 1 ordered off",
             Self::OrderedByWitness => "node 1 ordered off at 3",
             Self::Confirmed => "node 1 confirmed",

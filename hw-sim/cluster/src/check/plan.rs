@@ -57,6 +57,7 @@ fn one_fault_after_a_mishap() -> Vec<Setting> {
     all.push(Setting::serving(3, Menu::Frames, 1, 8).after(Mishap::ServiceFails));
     all.push(pair(3, 8).after(Mishap::Ordered));
     all.push(pair(3, 8).after(Mishap::Severed));
+    all.push(pair(3, 8).after(Mishap::CutOffBriefly).then(0, Mishap::SeveredFromWitness));
     let late = Setting::drifting(LAPSING, Menu::Frames, 1, 7);
     all.push(late.after(Mishap::CutOff).then(3, Mishap::WitnessCutOff));
     let unheard = pair(2, 7).after(Mishap::UnheardByWitness);
