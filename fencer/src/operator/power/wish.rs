@@ -21,8 +21,14 @@ pub(crate) struct Wish {
     /// All nodes of the configuration that have a BMC.
     #[arg(long, conflicts_with_all = ["hosts", "nodes"])]
     pub(super) all: bool,
-    /// BMCs, such as 10.0.0.[1-100],bmc[01-20].lan:6230,[fd00::1]:623,@FILE.
-    #[arg(short = 'h', long, value_name = "HOSTLIST", requires_all = ["user", "password_file"])]
+    /// A host list; see [`HostList`](crate::operator::hosts::HostList).
+    #[arg(
+        short = 'h',
+        long,
+        value_name = "HOSTLIST",
+        requires_all = ["user", "password_file"],
+        help = "BMCs, such as 10.0.0.[1-100],bmc[01-20].lan:6230,[fd00::1]:623,@FILE"
+    )]
     pub(super) hosts: Option<String>,
     /// The account on those BMCs.
     #[arg(long, value_name = "NAME", requires = "hosts")]

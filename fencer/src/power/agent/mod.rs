@@ -3,7 +3,7 @@
 //!
 //! Nothing is handed over in arguments or in the environment. Only exit code 2 of `status` is off; an
 //! agent that fails, is killed or does not end in time leaves the power unknown. No process that was
-//! started here outlives its deadline. [FenceAgentAPI]
+//! started here outlives its deadline. [FenceAgentAPI.md, fence-agents]
 
 mod run;
 mod words;

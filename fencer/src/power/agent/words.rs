@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use palisade_host::secret::Secret;
 use zeroize::Zeroizing;
 
-/// Options that say which device it is. [FenceAgentAPI]
+/// Options that say which device it is. [FenceAgentAPI.md, fence-agents]
 const SHOWN: [&str; 4] = ["ip", "ipaddr", "plug", "port"];
 
 /// The lines on the agent's standard input.

@@ -2,7 +2,7 @@
 //!
 //! Orders `ForceOff` and `On` and nothing else: never a graceful shutdown, restart or cycle. Follows
 //! links within the one service only, never a redirection. Every step has a deadline and every answer a
-//! longest size; silence, refusal and rubbish are never off. [DSP0266]
+//! longest size; silence, refusal and rubbish are never off. [DMTF DSP0266]
 
 pub mod model;
 pub mod reply;

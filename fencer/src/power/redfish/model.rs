@@ -1,7 +1,7 @@
 //! What a Redfish service says about its systems, as far as power is concerned.
 //!
 //! Pure. Only `"Off"` is off; a state on the way there is on, and a state that nobody has heard of is
-//! none. A link is followed only within the service it came from. [DSP0266] [DSP0268]
+//! none. A link is followed only within the service it came from. [DMTF DSP0266] [DMTF DSP0268]
 
 use palisade_host::config::HttpPlace;
 use serde::Deserialize;

@@ -1,7 +1,7 @@
 //! An HTTP/1.1 reply as it comes in, whatever its pieces.
 //!
 //! Told the bytes; reads no socket. Never holds more than its bounds say, never follows anything, and
-//! never takes a reply that was cut short for a whole one. [RFC9112]
+//! never takes a reply that was cut short for a whole one. [RFC 9112]
 
 use std::fmt;
 

@@ -21,7 +21,7 @@ pub(super) enum Badge {
     None,
     /// By the token of a session.
     Token(Secret),
-    /// By an account. [RFC7617]
+    /// By an account. [RFC 7617]
     Basic {
         /// Its name.
         user: String,

@@ -24,7 +24,7 @@ impl PowerLevel {
     }
 }
 
-/// A management controller that speaks Redfish. [DSP0266]
+/// A management controller that speaks Redfish. [DMTF DSP0266]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redfish {
     /// Where it listens.
