@@ -4,6 +4,5 @@ pub mod fuzz;
 pub mod ipmi_sim;
 pub mod release;
 pub mod series;
-pub mod simulator;
 pub mod smt;
 pub mod tree;

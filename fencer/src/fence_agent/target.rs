@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 use std::path::Path;
 
-use palisade_host::config::{Cluster, NodeView};
+use palisade_host::config::Cluster;
 use palisade_host::secret::Secret;
 
 use super::answer::Failed;
@@ -121,17 +121,11 @@ fn no_such(cluster: &Cluster, plug: &str) -> String {
 }
 
 fn node_target(cluster: &Cluster, name: &str, bmc_key: Option<&BmcKey>) -> Result<Target, Failed> {
-    let found = cluster.for_node(name).and_then(|view| node_bmc(view));
+    let found = cluster.for_node(name).and_then(|view| view.node.bmc.as_ref());
     let bmc = found.ok_or_else(|| Failed::new(no_such(cluster, name)))?;
-    let bmc = BmcConfig::read(&bmc).map_err(|error| Failed::new(format!("{name}: {error}")))?;
+    let bmc = BmcConfig::read(bmc).map_err(|error| Failed::new(format!("{name}: {error}")))?;
     let bmc = BmcConfig { bmc_key: bmc_key.cloned().or(bmc.bmc_key.clone()), ..bmc };
     Ok(Target { plug: Some(name.to_owned()), node: Some(name.to_owned()), bmc })
-}
-
-fn node_bmc(view: NodeView<'_>) -> Option<palisade_host::config::Bmc> {
-    let bmc = view.node.bmc.clone()?;
-    let password_file = view.path(&bmc.password_file);
-    Some(palisade_host::config::Bmc { password_file, ..bmc })
 }
 
 fn bmc_key(values: &Values) -> Result<Option<BmcKey>, Failed> {
