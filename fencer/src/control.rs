@@ -35,7 +35,8 @@ pub enum Request {
     Raise {
         /// The node's name.
         node: String,
-        /// The address of its BMC, as the agent knows it: `host:port`.
+        /// The address of its BMC, as the agent knows it: `host:port`; without one its first way to power,
+        /// as [`mark`](crate::power::levels::mark) says it.
         bmc: String,
         /// How it goes.
         reboot: Reboot,

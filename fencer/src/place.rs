@@ -2,9 +2,9 @@
 //!
 //! Never guesses: a machine that the configuration does not name is told the names that it has.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use palisade_host::config::{Cluster, NodeView};
+use palisade_host::config::{Cluster, FencerSettings, NodeView};
 
 /// The configuration's place unless the command line says otherwise.
 pub const CONFIG: &str = "/etc/palisade/palisade.toml";
@@ -27,6 +27,11 @@ pub fn node<'a>(cluster: &'a Cluster, asked: Option<&str>) -> Result<NodeView<'a
             names.join(", ")
         )
     })
+}
+
+/// The folder of what was learned of each BMC, which a fencer and the fence agent beside it share.
+pub fn learned(settings: &FencerSettings) -> PathBuf {
+    settings.state_dir.join("bmc")
 }
 
 fn host_name() -> Result<String, String> {

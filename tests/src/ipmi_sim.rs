@@ -16,7 +16,7 @@ use palisade_host::clock;
 use tempfile::TempDir;
 
 /// Its account, of privilege administrator.
-pub const USER: &str = "palisade";
+pub use crate::bmc::USER;
 
 /// That account's password.
 pub const PASSWORD: &str = "s3cret-of-the-bmc";

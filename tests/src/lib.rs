@@ -1,5 +1,6 @@
 //! What the tests and measurements of this folder share. Holds no test and no product code.
 
+pub mod bmc;
 pub mod fuzz;
 pub mod ipmi_sim;
 pub mod release;

@@ -12,12 +12,8 @@ use palisade_hw::bmc::{Bmc, Event, Privilege, Secret, Settings, User};
 use palisade_hw::face::rmcp::{RackEvent, RmcpFace};
 use palisade_hw::fault::{Fault, Plan};
 use palisade_hw::power::What;
-use palisade_protocol::time::{Duration, Instant};
-
-const USER: &str = "palisade";
-const PASSWORD: &str = "correct horse 12";
-/// Longer than any step here takes, even on a busy machine.
-const WAIT: Duration = Duration::from_secs(20);
+use palisade_protocol::time::Instant;
+use palisade_tests::bmc::{PASSWORD, USER, WAIT, user};
 
 struct Rig {
     face: RmcpFace,
@@ -31,8 +27,7 @@ impl Rig {
     }
 
     fn with(privilege: Privilege, change: impl FnOnce(&mut Settings)) -> Self {
-        let password = Secret::new(PASSWORD.as_bytes()).unwrap();
-        let mut settings = Settings::simple(User { name: USER.to_owned(), password, privilege }, 1);
+        let mut settings = Settings::simple(user(PASSWORD, privilege), 1);
         change(&mut settings);
         let (tell, events) = channel();
         let listen = "127.31.0.1:0".parse().unwrap();

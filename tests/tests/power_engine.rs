@@ -11,7 +11,7 @@ use palisade_fencer::power::{
 };
 use palisade_host::clock;
 use palisade_host::secret::Secret;
-use palisade_hw::bmc::{self, Bmc, Event, Settings, User};
+use palisade_hw::bmc::{Bmc, Event, Settings};
 use palisade_hw::face::rmcp::{RackEvent, RmcpFace};
 use palisade_hw::fault::{Fault, Plan};
 use palisade_hw::power::What;
@@ -19,7 +19,6 @@ use palisade_ipmi::chassis::ControlAction;
 use palisade_protocol::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-const USER: &str = "palisade";
 /// Twenty bytes, the longest there is.
 const PASSWORD: &str = "correct horse twenty";
 const GUID: [u8; 16] = [0xA5, 0x5A, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16];
@@ -38,10 +37,8 @@ struct Rack {
 impl Rack {
     fn of(count: usize, listen: &str, change: impl Fn(&mut Settings)) -> Self {
         let make = |seed| {
-            let password = bmc::Secret::new(PASSWORD.as_bytes()).unwrap();
-            let privilege = Privilege::Operator;
-            let mut settings =
-                Settings::simple(User { name: USER.to_owned(), password, privilege }, seed);
+            let user = palisade_tests::bmc::user(PASSWORD, Privilege::Operator);
+            let mut settings = Settings::simple(user, seed);
             settings.guid = Some(GUID);
             change(&mut settings);
             (listen.parse().unwrap(), Bmc::new(settings))
@@ -95,15 +92,7 @@ fn plan(faults: &[&str]) -> Plan {
 }
 
 fn config(address: SocketAddr) -> BmcConfig {
-    BmcConfig {
-        address: address.to_string(),
-        user: USER.to_owned(),
-        password: Secret::new(PASSWORD.to_owned()),
-        privilege: Privilege::Operator,
-        suites: vec![Suite::Sha256, Suite::Sha1],
-        bmc_key: None,
-        guid: None,
-    }
+    palisade_tests::bmc::config(address.to_string(), PASSWORD)
 }
 
 /// Time enough for BMCs that do what they are told; those that do not take all of it.
@@ -138,7 +127,8 @@ async fn a_machine_is_dead_fifty_milliseconds_after_a_bmc_that_switches_at_once(
     assert!(!rack.is_on(0));
     let took = clock::now().since(began);
     assert!(took < Duration::from_millis(150), "{took:?}: {evidence}");
-    assert_eq!((evidence.guid, evidence.suite), (Guid(GUID), Suite::Sha256));
+    let who = evidence.who.unwrap();
+    assert_eq!((who.guid, who.suite), (Guid(GUID), Suite::Sha256));
     assert_eq!(evidence.acked.1, Ack::Accepted);
     assert!(evidence.to_string().contains("a55a0304-0506"), "{evidence}");
     rack.until_empty().await;
@@ -349,7 +339,10 @@ async fn a_machine_is_raised_and_read_on() {
     let rack = Rack::of(1, "[::1]:0", |settings| settings.on = false);
     let engine = Engine::start().unwrap();
     let raised = engine.power_on(&rack.config(0), &terms()).await;
-    assert!(matches!(&raised, Raised::On(evidence) if evidence.at.is_ipv6()), "{raised:?}");
+    assert!(
+        matches!(&raised, Raised::On(evidence) if evidence.who.unwrap().at.is_ipv6()),
+        "{raised:?}"
+    );
     assert!(engine.power_status(&rack.config(0), &terms()).await.unwrap().on);
     let rack = Rack::of(1, "127.0.0.1:0", |settings| {
         settings.on = false;

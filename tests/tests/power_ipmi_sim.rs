@@ -13,21 +13,14 @@ use palisade_fencer::power::{
 use palisade_host::clock;
 use palisade_host::secret::Secret;
 use palisade_protocol::time::Instant;
-use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD, USER, free_port_at, own_address};
+use palisade_tests::bmc;
+use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD, free_port_at, own_address};
 
 /// Far longer than anything here takes, so that only a hang meets it.
 const AMPLE: Duration = Duration::from_secs(10);
 
 fn config(address: String) -> BmcConfig {
-    BmcConfig {
-        address,
-        user: USER.to_owned(),
-        password: Secret::new(PASSWORD.to_owned()),
-        privilege: Privilege::Operator,
-        suites: vec![Suite::Sha256, Suite::Sha1],
-        bmc_key: None,
-        guid: None,
-    }
+    bmc::config(address, PASSWORD)
 }
 
 fn config_of(simulator: &IpmiSim) -> BmcConfig {

@@ -13,17 +13,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
 use palisade_host::clock;
-use palisade_hw::bmc::{Bmc, Event, Privilege, Secret, Settings, User};
+use palisade_hw::bmc::{Bmc, Event, Privilege, Settings};
 use palisade_hw::face::qemu::{QemuFace, QemuPort};
 use palisade_hw::face::rmcp::{RackEvent, RmcpFace};
 use palisade_hw::power::{What, Wish};
-use palisade_protocol::time::Duration;
+use palisade_tests::bmc::{PASSWORD, USER, WAIT, user};
 use tempfile::TempDir;
-
-const USER: &str = "palisade";
-const PASSWORD: &str = "correct horse 12";
-/// Longer than any step here takes, even on a busy machine.
-const WAIT: Duration = Duration::from_secs(20);
 
 /// A BMC on the LAN, with a port for its machine.
 struct Rig {
@@ -35,8 +30,7 @@ struct Rig {
 
 impl Rig {
     fn new() -> Self {
-        let password = Secret::new(PASSWORD.as_bytes()).unwrap();
-        let user = User { name: USER.to_owned(), password, privilege: Privilege::Admin };
+        let user = user(PASSWORD, Privilege::Admin);
         let settings = Settings { hosted: true, ..Settings::simple(user, 1) };
         let port = QemuPort::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let (tell, events) = channel();

@@ -50,7 +50,7 @@ pub(super) fn prepare(args: &Args) -> Result<(Engine, Server), Failure> {
     warn(&cluster);
     let now = clock::now();
     let core = FencerCore::new(config(view, start, digest(&args.config)?), now, disk.recall());
-    let learned = settings.state_dir.join("bmc");
+    let learned = place::learned(&settings);
     let power = power::Engine::start().map_err(Failure::machine)?.with_profiles(&learned);
     let devices = devices(&cluster, &power);
     let engine = Engine {

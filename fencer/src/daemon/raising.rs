@@ -12,16 +12,16 @@ use super::engine::Engine;
 use super::herald::Line;
 use super::raises::{Change, Others};
 use crate::control::{Answer, Reboot};
+use crate::power::levels;
 
 impl Engine {
-    /// An agent says how a reboot at the BMC `bmc` goes, which must be the node's by this
-    /// configuration too.
+    /// An agent says how a reboot goes, at the BMC or other device that is marked `bmc`, which must be the
+    /// node's by this configuration too.
     pub(super) fn reboots(&mut self, target: NodeId, bmc: &str, reboot: Reboot) -> Answer {
         let now = clock::now();
-        let ours = self.cluster.node_by_id(target).and_then(|node| node.bmc.as_ref());
         let name = self.names.node(target);
-        match ours.map(|ours| ours.address.as_str()) {
-            None => return self.refuse(target, format!("{name} has no [node.bmc] to raise it by")),
+        match self.cluster.node_by_id(target).and_then(levels::mark) {
+            None => return self.refuse(target, format!("{name} has no way to raise it by")),
             Some(ours) if ours != bmc => {
                 let reason =
                     format!("the BMC of {name} is {ours} here, not {bmc}: another machine");

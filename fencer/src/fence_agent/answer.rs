@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{Write as _, stderr, stdout};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 use super::action::Action;
 use super::called;
@@ -61,19 +62,26 @@ impl Failed {
 
     /// Tells each line on standard error and in the system's log.
     pub(super) fn told(self) -> ExitCode {
-        self.0.iter().for_each(|line| tell(line));
-        self.logged()
-    }
-
-    /// Tells each line in the system's log alone.
-    pub(super) fn logged(self) -> ExitCode {
-        self.0.iter().for_each(|line| syslog::tell(Grade::Error, line));
+        for line in &self.0 {
+            tell(line);
+            syslog::tell(Grade::Error, line);
+        }
         Answer::Failed.code()
     }
 }
 
+static QUIET: OnceLock<()> = OnceLock::new();
+
+/// From now on nothing is said on standard error.
+pub(super) fn be_quiet() {
+    QUIET.get_or_init(|| ());
+}
+
 /// One line on standard error. Without anybody to read it the exit code must do.
 pub(super) fn tell(line: &dyn Display) {
+    if QUIET.get().is_some() {
+        return;
+    }
     let line = line.to_string().trim_end().replace(['\n', '\r'], " ");
     let name = called::now().name;
     stderr().write_all(format!("{name}: {line}\n").as_bytes()).unwrap_or_default();

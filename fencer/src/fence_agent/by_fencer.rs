@@ -16,6 +16,10 @@ use crate::status::{BmcStatus, End, MemberState, NodeStatus, Stand, Status};
 /// Time between two looks at how a case stands.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// How long a majority of fencers may be unheard before an order is given up: a link that comes and goes
+/// takes less. It stands with this fencer all the same.
+const UNHEARD_MAX: Duration = Duration::from_secs(3);
+
 /// A rehearsal older than this says nothing about the power of now.
 const FRESH_MS: u64 = 60_000;
 
@@ -72,6 +76,7 @@ impl Wish {
     /// Waits for the verdict of an order.
     async fn proof(&self, node: &str, at_ns: u64, began: Instant) -> Result<(), String> {
         let mut last = String::from("not begun");
+        let mut heard_at = clock::now();
         loop {
             let status = self.fencer.status()?;
             if let Some(verdict) = status.verdict_since(node, at_ns) {
@@ -86,7 +91,13 @@ impl Wish {
                     .collect::<Vec<_>>()
                     .join("; ");
             }
-            let waited = clock::now().since(began);
+            let now = clock::now();
+            if status.voters_heard >= status.majority() {
+                heard_at = now;
+            } else if now.since(heard_at) >= UNHEARD_MAX {
+                return Err(self.unready(&status));
+            }
+            let waited = now.since(began);
             if self.longest.is_some_and(|longest| waited >= longest) {
                 return Err(format!(
                     "timed out: no proof within {waited:?} (last: {last}); the fencers try on: palisade \
@@ -118,13 +129,7 @@ impl Wish {
     fn rehearse(&self) -> Result<Answer, Failed> {
         let status = self.status()?;
         if status.voters_heard < status.majority() || status.stand != Stand::Serving {
-            let (heard, of) = (status.voters_heard, status.voters);
-            return Err(Failed::new(format!(
-                "{}: {heard} of {of} fencers heard, this one is {}; nobody could be fenced now: palisade \
-                 status",
-                self.fencer.socket().display(),
-                status.stand
-            )));
+            return Err(Failed::new(self.unready(&status)));
         }
         let mut failures = None;
         for node in self.nodes(&status)? {
@@ -134,6 +139,16 @@ impl Wish {
             }
         }
         failures.map_or(Ok(Answer::Done), Err)
+    }
+
+    fn unready(&self, status: &Status) -> String {
+        format!(
+            "{}: {} of {} fencers heard, this one is {}; nobody can be fenced now: palisade status",
+            self.fencer.socket().display(),
+            status.voters_heard,
+            status.voters,
+            status.stand
+        )
     }
 
     fn list(&self, action: Action) -> Result<Answer, Failed> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use palisade_host::config::Cluster;
+use palisade_host::config::{Cluster, FencerSettings};
 
 use super::answer::Failed;
 use super::option;
@@ -24,7 +24,8 @@ impl Fencer {
     pub(super) fn of(values: &Values, cluster: Option<&Cluster>) -> Result<Option<Self>, Failed> {
         let patience = values.seconds(&option::SHELL_TIMEOUT)?;
         let named = values.filled(&option::FENCER_SOCKET).map(PathBuf::from);
-        let socket = named.or_else(|| cluster.and_then(this_machines));
+        let socket = named
+            .or_else(|| cluster.and_then(this_machines).map(|settings| settings.control_socket));
         Ok(socket.map(|socket| Self { socket, patience }))
     }
 
@@ -67,8 +68,8 @@ impl Fencer {
 
 const ODD: &str = "the fencer answered another question; same version?";
 
-/// None if this machine has no fencer in the configuration.
-fn this_machines(cluster: &Cluster) -> Option<PathBuf> {
+/// What the configuration says of this machine's fencer, if it has one there.
+pub(super) fn this_machines(cluster: &Cluster) -> Option<FencerSettings> {
     let view = place::node(cluster, None).ok()?;
-    view.node.fencer.then(|| view.fencer().control_socket)
+    view.node.fencer.then(|| view.fencer())
 }

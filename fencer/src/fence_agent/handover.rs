@@ -47,7 +47,7 @@ impl<'a> Handover<'a> {
         let (Some(fencer), Some(node)) = (self.fencer.cloned(), self.machine.node.clone()) else {
             return false;
         };
-        let bmc = self.machine.bmc.address.clone();
+        let bmc = self.machine.mark.clone();
         let told = spawn_blocking(move || {
             fencer.order_quickly(&Request::Raise { node, bmc, reboot }, patience)
         });

@@ -1,9 +1,9 @@
-//! The fence agent `fence_palisade`: one action at one or several BMCs for a cluster manager.
+//! The fence agent `fence_palisade`: one action at one or several machines for a cluster manager.
 //!
-//! The caller holds the right to switch power; there is no warrant here, and nothing but this agent
-//! asks the engine for a verdict by it. It keeps no state, never sleeps without a reason that the BMC or the
-//! caller gave, never cycles or resets, never takes one reading for `off`, and never shows a
-//! password.
+//! The caller holds the right to switch power; there is no warrant here, and no daemon asks a power device
+//! for a verdict. It keeps no state but what is learned of BMCs, which it shares with the daemon; never
+//! sleeps without a reason that the BMC or the caller gave, never cycles or resets, never takes one reading
+//! for `off`, and never shows a password.
 
 mod action;
 mod answer;
@@ -50,16 +50,12 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(values) => values,
         Err(failed) => return failed.told(),
     };
-    let quiet = values.flag(&option::QUIET).unwrap_or_default();
-    if !quiet {
-        weakness.iter().for_each(|weakness| tell(weakness));
-        values.warnings.iter().for_each(|warning| tell(&format!("warning: {warning}")));
+    if values.flag(&option::QUIET).unwrap_or_default() {
+        answer::be_quiet();
     }
-    match obey(values) {
-        Ok(answer) => answer.code(),
-        Err(failed) if quiet => failed.logged(),
-        Err(failed) => failed.told(),
-    }
+    weakness.iter().for_each(|weakness| tell(weakness));
+    values.warnings.iter().for_each(|warning| tell(&format!("warning: {warning}")));
+    obey(values).map_or_else(Failed::told, Answer::code)
 }
 
 fn read(args: Vec<OsString>) -> Result<Values, Failed> {

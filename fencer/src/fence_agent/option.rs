@@ -191,7 +191,7 @@ pub(super) const CONFIG: Opt = Opt {
     name: "config",
     long: "config",
     argument: Some("file"),
-    about: "Configuration file of a palisade cluster: plugs are its nodes, each with the BMC and account written there",
+    about: "Configuration file of a palisade cluster: plugs are its nodes, each with the ways to its power written there, tried in order",
     ..PLAIN
 };
 pub(super) const VIA: Opt = Opt {
@@ -343,7 +343,7 @@ pub(super) const POWER_TIMEOUT: Opt = Opt {
     argument: Some("seconds"),
     kind: Kind::Seconds,
     default: Some("20"),
-    about: "Seconds to wait for power to change after off or on; 0: see disable_timeout",
+    about: "Seconds to wait for power to change after off or on, by each way to it; 0: see disable_timeout",
     ..PLAIN
 };
 pub(super) const POWER_WAIT: Opt = Opt {

@@ -2,6 +2,8 @@
 //!
 //! Success of `off` and `reboot` means that every one of them was read off twice.
 
+use std::sync::Arc;
+
 use palisade_host::clock;
 use tokio::task::JoinSet;
 
@@ -11,7 +13,7 @@ use super::handover::Handover;
 use super::request::Terms;
 use super::syslog::{self, Grade};
 use super::target::Target;
-use crate::power::{Engine, Evidence, PowerError, PowerErrorKind, Raised, Verdict};
+use crate::power::{Evidence, PowerDevice, PowerError, PowerErrorKind, Raised, Verdict, redfish};
 
 /// What one machine came to: its power as last known.
 type Outcome = Result<bool, Failed>;
@@ -22,53 +24,91 @@ pub(super) async fn all(
     machines: Vec<Target>,
     terms: &Terms,
 ) -> Result<Answer, Failed> {
-    let engine = Engine::start().map_err(Failed::new)?;
     let names: Vec<Option<String>> = machines.iter().map(|machine| machine.plug.clone()).collect();
-    let mut outcomes: Vec<Outcome> =
-        names.iter().map(|_| Err(Failed::new("its task broke; report this"))).collect();
+    let works = machines.into_iter().map(|machine| {
+        let terms = terms.clone();
+        async move { one(action, &machine, &terms).await }
+    });
+    let outcomes = at_once(works).await;
+    redfish::farewell().await;
+    let broken = || Err(Failed::new("its task broke; report this"));
+    let outcomes = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(broken)).collect();
+    conclude(action, &names, outcomes)
+}
+
+/// What comes of all works, in their order; nothing of one that broke.
+async fn at_once<T, W>(works: impl Iterator<Item = W>) -> Vec<Option<T>>
+where
+    T: Send + 'static,
+    W: Future<Output = T> + Send + 'static,
+{
     let mut tasks = JoinSet::new();
-    for (place, machine) in machines.into_iter().enumerate() {
-        let (engine, terms) = (engine.clone(), terms.clone());
-        tasks.spawn(async move { (place, one(action, &engine, &machine, &terms).await) });
+    for (place, work) in works.enumerate() {
+        tasks.spawn(async move { (place, work.await) });
     }
+    let mut outcomes: Vec<Option<T>> = (0..tasks.len()).map(|_| None).collect();
     while let Some(done) = tasks.join_next().await {
         if let Ok((place, outcome)) = done
             && let Some(slot) = outcomes.get_mut(place)
         {
-            *slot = outcome;
+            *slot = Some(outcome);
         }
     }
-    conclude(action, &names, outcomes)
+    outcomes
 }
 
-async fn one(action: Action, engine: &Engine, machine: &Target, terms: &Terms) -> Outcome {
+async fn one(action: Action, machine: &Target, terms: &Terms) -> Outcome {
+    let device = machine.device.as_ref();
     let done = match action {
-        Action::Off => off(engine, machine, terms).await.map(|()| false),
-        Action::On => on(engine, machine, terms).await.map(|()| true),
-        Action::Reboot => reboot(engine, machine, terms).await.map(|()| true),
-        Action::Diag => diagnose(engine, machine, terms).await.map(|()| true),
+        Action::Off => judged(device.fence(&terms.power).await, terms).map(|()| false),
+        Action::On => on(device, terms).await.map(|()| true),
+        Action::Reboot => reboot(machine, terms).await.map(|()| true),
+        Action::Diag => device.diagnose(&terms.power).await.map(|()| true).map_err(failed),
+        Action::Monitor => rehearse(machine, terms).await,
         Action::Status
-        | Action::Monitor
         | Action::List
         | Action::ListStatus
         | Action::ValidateAll
         | Action::Metadata
-        | Action::Manpage => is_on(engine, machine, terms).await,
+        | Action::Manpage => {
+            device.read(&terms.power).await.map(|status| status.on).map_err(failed)
+        }
     };
-    if done.is_ok() && action.changes() {
-        let bmc = &machine.bmc.address;
-        syslog::tell(Grade::Notice, &format!("{} at bmc {bmc}: done", action.name()));
+    if done.is_ok() {
+        device.troubles().iter().for_each(|trouble| warn_about(action, machine, trouble));
+        if action.changes() {
+            let line = format!("{} at {}: done", action.name(), device.describe());
+            syslog::tell(Grade::Notice, &line);
+        }
     }
     done.map_err(|failed| failed.about(action, machine.plug.as_deref()))
 }
 
-async fn is_on(engine: &Engine, machine: &Target, terms: &Terms) -> Outcome {
-    let status = engine.power_status(&machine.bmc, &terms.bmc).await;
-    status.map(|status| status.on).map_err(failed)
+/// What failed at one way to power, while another did what was asked.
+fn warn_about(action: Action, machine: &Target, trouble: &str) {
+    let plug = machine.plug.as_deref().unwrap_or_default();
+    warn(&format!("{} of {plug}: {trouble}", action.name()));
 }
 
-async fn off(engine: &Engine, machine: &Target, terms: &Terms) -> Result<(), Failed> {
-    judged(engine.fence(&machine.bmc, &terms.bmc).await, terms)
+/// Tries every way. One that works is enough: a cluster manager takes a device whose monitor fails out of
+/// service, and with it the ways that work. Those that do not are told.
+async fn rehearse(machine: &Target, terms: &Terms) -> Outcome {
+    let works = machine.ways.iter().map(|way| {
+        let (way, terms) = (Arc::clone(way), terms.power);
+        async move { way.read(&terms).await.map(|status| status.on) }
+    });
+    let (of, mut works_by, mut errors) = (machine.ways.len(), None, Vec::new());
+    for (level, read) in (1..).zip(at_once(works).await) {
+        match read {
+            Some(Ok(on)) => works_by = works_by.or(Some(on)),
+            Some(Err(error)) if of == 1 => return Err(failed(error)),
+            Some(Err(error)) => errors.push(format!("level {level} of {of}: {error}")),
+            None => errors.push(format!("level {level} of {of}: its task broke; report this")),
+        }
+    }
+    let Some(on) = works_by else { return Err(Failed::new(errors.join(" | "))) };
+    errors.iter().for_each(|error| warn_about(Action::Monitor, machine, error));
+    Ok(on)
 }
 
 fn judged(verdict: Verdict, terms: &Terms) -> Result<(), Failed> {
@@ -82,10 +122,10 @@ fn judged(verdict: Verdict, terms: &Terms) -> Result<(), Failed> {
     }
 }
 
-async fn on(engine: &Engine, machine: &Target, terms: &Terms) -> Result<(), Failed> {
+async fn on(device: &dyn PowerDevice, terms: &Terms) -> Result<(), Failed> {
     let mut tries = terms.retry_on;
     loop {
-        let tried = match engine.power_on(&machine.bmc, &terms.bmc).await {
+        let tried = match device.raise(&terms.power).await {
             Raised::On(_) => return Ok(()),
             Raised::StillOff(evidence) => stuck("off", &evidence, terms),
             Raised::Unknown(error) if error.is_definite() => return Err(failed(error)),
@@ -97,43 +137,36 @@ async fn on(engine: &Engine, machine: &Target, terms: &Terms) -> Result<(), Fail
 
 /// A machine that is off is fenced. A fencer that runs here gives it its power back; without one this
 /// agent orders on, and that the machine does not come up again is told and is no failure.
-async fn reboot(engine: &Engine, machine: &Target, terms: &Terms) -> Result<(), Failed> {
+async fn reboot(machine: &Target, terms: &Terms) -> Result<(), Failed> {
     let handover = Handover::announce(terms.fencer.as_ref(), machine).await;
-    let verdict = engine.fence(&machine.bmc, &terms.bmc).await;
+    let verdict = machine.device.fence(&terms.power).await;
     if matches!(&verdict, Verdict::Unknown(error) if error.is_definite()) {
         handover.failed().await;
     }
     judged(verdict, terms)?;
     if !handover.is_off().await {
-        order_on(engine, machine, terms).await;
+        order_on(machine.device.as_ref(), terms).await;
     }
     Ok(())
 }
 
-async fn order_on(engine: &Engine, machine: &Target, terms: &Terms) {
+async fn order_on(device: &dyn PowerDevice, terms: &Terms) {
     tokio::time::sleep(terms.rest).await;
     // In a session of its own: a copy of off that the network held back meets a closed one.
-    if let Err(error) = ordered_on(engine, machine, terms).await {
+    if let Err(error) = ordered_on(device, terms).await {
         warn(&format!(
             "the machine is off, verified; on could not be ordered, switch it on by hand: {error}"
         ));
     }
 }
 
-async fn ordered_on(engine: &Engine, machine: &Target, terms: &Terms) -> Result<(), PowerError> {
-    let by = clock::now() + terms.bmc.silence;
-    engine.open(&machine.bmc, by).await?.on().await.map(drop)
-}
-
-/// What a diagnostic interrupt does is the operating system's affair, and nobody reads it.
-async fn diagnose(engine: &Engine, machine: &Target, terms: &Terms) -> Result<(), Failed> {
-    let by = clock::now() + terms.bmc.silence;
-    let mut session = engine.open(&machine.bmc, by).await.map_err(failed)?;
-    session.diagnose().await.map_err(failed)
+async fn ordered_on(device: &dyn PowerDevice, terms: &Terms) -> Result<(), PowerError> {
+    let by = clock::now() + device.patience(&terms.power);
+    device.open(by).await?.on().await.map(drop)
 }
 
 fn stuck(still: &str, evidence: &Evidence, terms: &Terms) -> Failed {
-    let waited = terms.bmc.change.unwrap_or_default();
+    let waited = terms.power.change.unwrap_or_default();
     Failed::new(format!(
         "timed out: power is still {still} after {waited:?}: {evidence}; look at the machine, or raise \
          power_timeout"
@@ -142,7 +175,10 @@ fn stuck(still: &str, evidence: &Evidence, terms: &Terms) -> Failed {
 
 /// Pacemaker knows a timeout by these words.
 fn failed(error: PowerError) -> Failed {
-    if matches!(error.kind(), PowerErrorKind::Silent | PowerErrorKind::TooLate) {
+    if matches!(
+        error.kind(),
+        PowerErrorKind::Silent | PowerErrorKind::Stuck | PowerErrorKind::TooLate
+    ) {
         return Failed::new(format!("timed out: {error}"));
     }
     Failed::new(error)

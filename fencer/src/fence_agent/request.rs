@@ -1,5 +1,6 @@
 //! One request, checked as a whole before anything is sent.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use palisade_host::config::Cluster;
@@ -9,12 +10,13 @@ use tokio::runtime::Builder;
 use super::action::Action;
 use super::answer::{Answer, Failed, say};
 use super::by_fencer::Wish;
-use super::fencer::Fencer;
+use super::fencer::{Fencer, this_machines};
 use super::option;
 use super::password::Source;
 use super::perform;
-use super::target::{Targets, plugs};
+use super::target::{Target, Targets, plugs};
 use super::values::Values;
+use crate::power::Engine;
 use crate::{place, power};
 
 /// What is asked, of which machines, on which terms.
@@ -32,22 +34,24 @@ enum Way {
     Nobody,
     /// The fencers.
     Fencer(Wish),
-    /// The machines' BMCs.
-    Bmcs(Box<AtBmcs>),
+    /// What switches the machines' power.
+    Devices(Box<AtDevices>),
 }
 
 #[derive(Debug)]
-struct AtBmcs {
+struct AtDevices {
     targets: Targets,
     password: Source,
     terms: Terms,
+    /// Where what was learned of BMCs is kept.
+    learned: Option<PathBuf>,
 }
 
 /// How to go about it.
 #[derive(Clone, Debug)]
 pub(super) struct Terms {
-    /// How long to wait for what at a BMC.
-    pub(super) bmc: power::Terms,
+    /// How long to wait for what at a device.
+    pub(super) power: power::Terms,
     /// Rest of a reboot between off and on.
     pub(super) rest: Duration,
     pub(super) retry_on: u32,
@@ -66,11 +70,8 @@ impl Request {
         match &self.way {
             // As fence_ipmilan says it.
             Way::Nobody => say("NOTICE: nothing to list: give config, which names the plugs\n"),
-            Way::Bmcs(at) if self.action == Action::List => at.list(),
-            Way::Bmcs(at) if self.action == Action::ValidateAll => {
-                at.targets.all(no_password()).map(|_| Answer::Done)
-            }
-            Way::Bmcs(at) => on_a_loop(at.carry_out(self.action, self.delay)),
+            Way::Devices(at) if self.action == Action::List => at.list(),
+            Way::Devices(at) => on_a_loop(at.carry_out(self.action, self.delay)),
             Way::Fencer(wish) => on_a_loop(async {
                 delay(self.action, tokio::time::Instant::now(), self.delay).await;
                 wish.carry_out(self.action).await
@@ -98,7 +99,9 @@ impl Way {
             Targets::One { .. } => None,
         };
         let terms = terms(values, cluster)?;
-        Ok(Self::Bmcs(Box::new(AtBmcs { targets, password: Source::of(values)?, terms })))
+        let learned = cluster.and_then(learned);
+        let password = Source::of(values)?;
+        Ok(Self::Devices(Box::new(AtDevices { targets, password, terms, learned })))
     }
 }
 
@@ -114,7 +117,7 @@ fn wish(values: &Values) -> Result<Wish, Failed> {
     Ok(Wish { fencer, plugs: plugs(values), longest: change(values)? })
 }
 
-impl AtBmcs {
+impl AtDevices {
     fn list(&self) -> Result<Answer, Failed> {
         let lines = self.targets.plugs().into_iter().map(|plug| format!("{plug},\n"));
         say(&lines.collect::<String>())
@@ -122,19 +125,44 @@ impl AtBmcs {
 
     async fn carry_out(&self, action: Action, longest: Duration) -> Result<Answer, Failed> {
         let began = tokio::time::Instant::now();
+        let engine = self.engine()?;
+        if action == Action::ValidateAll {
+            return validate(&self.targets.all(&engine, no_password())?);
+        }
         let password = match self.targets {
             Targets::One { .. } => self.password.fetch().await?,
             Targets::Cluster { .. } => no_password(),
         };
         let everywhere = matches!(action, Action::Monitor | Action::ListStatus);
-        let machines =
-            if everywhere { self.targets.all(password)? } else { self.targets.named(password)? };
-        for machine in &machines {
-            machine.bmc.check().map_err(Failed::new)?;
-        }
+        let machines = if everywhere {
+            self.targets.all(&engine, password)?
+        } else {
+            self.targets.named(&engine, password)?
+        };
         delay(action, began, longest).await;
         perform::all(action, machines, &self.terms).await
     }
+
+    fn engine(&self) -> Result<Engine, Failed> {
+        let engine = Engine::start().map_err(Failed::new)?;
+        Ok(self.learned.iter().fold(engine, |engine, folder| engine.with_profiles(folder)))
+    }
+}
+
+fn validate(machines: &[Target]) -> Result<Answer, Failed> {
+    let wrong = |machine: &Target| {
+        let failed = |error| Failed::new(error).about(Action::ValidateAll, machine.plug.as_deref());
+        machine.device.check().err().map(failed)
+    };
+    let failures = machines.iter().filter_map(wrong);
+    let failures = failures.fold(None, |all, one| Some(Failed::joined(all, one)));
+    failures.map_or(Ok(Answer::Done), Err)
+}
+
+/// The folder of this machine's fencer; made by nobody for an agent's sake.
+fn learned(cluster: &Cluster) -> Option<PathBuf> {
+    let settings = this_machines(cluster)?;
+    settings.state_dir.is_dir().then(|| place::learned(&settings))
 }
 
 async fn delay(action: Action, began: tokio::time::Instant, delay: Duration) {
@@ -150,8 +178,8 @@ fn no_password() -> Secret {
 fn on_a_loop(work: impl Future<Output = Result<Answer, Failed>>) -> Result<Answer, Failed> {
     let runtime = runtime()?;
     let answer = runtime.block_on(work);
-    // A name server that does not answer holds a thread; nobody waits for it.
-    runtime.shutdown_background();
+    // Never taken down: a thread that a silent name server holds is not waited for, and the process ends.
+    std::mem::forget(runtime);
     answer
 }
 
@@ -164,7 +192,7 @@ fn change(values: &Values) -> Result<Option<Duration>, Failed> {
 
 fn terms(values: &Values, cluster: Option<&Cluster>) -> Result<Terms, Failed> {
     Ok(Terms {
-        bmc: power::Terms {
+        power: power::Terms {
             silence: values.seconds(&option::IPMITOOL_TIMEOUT)?,
             change: change(values)?,
             confirm: confirm(values)?,

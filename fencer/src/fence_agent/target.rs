@@ -1,16 +1,21 @@
-//! Which machines are meant, and the BMC of each. Never guesses: what may mean two machines is refused.
+//! Which machines are meant, and the ways to the power of each. Never guesses: what may mean two machines
+//! is refused.
 
 use std::net::Ipv6Addr;
 use std::path::Path;
+use std::sync::Arc;
 
-use palisade_host::config::Cluster;
+use palisade_host::config::{self, Cluster, Node};
 use palisade_host::secret::Secret;
 
 use super::answer::Failed;
 use super::option;
 use super::values::Values;
 use crate::place;
-use crate::power::{self, BmcConfig, BmcKey, Guid, NoGuid, Privilege, Suite};
+use crate::power::levels::{self, Levels};
+use crate::power::{
+    self, Bmc, BmcConfig, BmcKey, Engine, Guid, NoGuid, PowerDevice, Privilege, Suite,
+};
 
 /// The machines behind this device.
 #[derive(Debug)]
@@ -28,7 +33,12 @@ pub(super) struct Target {
     pub(super) plug: Option<String>,
     /// The node that the cluster manager calls it, if it says.
     pub(super) node: Option<String>,
-    pub(super) bmc: BmcConfig,
+    /// What tells its power from another's, to a fencer.
+    pub(super) mark: String,
+    /// The ways to its power, in the order of trying: one at least.
+    pub(super) ways: Vec<Arc<dyn PowerDevice>>,
+    /// All of them as one.
+    pub(super) device: Arc<dyn PowerDevice>,
 }
 
 impl Targets {
@@ -49,37 +59,37 @@ impl Targets {
     }
 
     /// The machines asked for: one at least.
-    pub(super) fn named(&self, password: Secret) -> Result<Vec<Target>, Failed> {
+    pub(super) fn named(&self, engine: &Engine, password: Secret) -> Result<Vec<Target>, Failed> {
         match self {
             Self::One { bmc, node } => {
                 let bmc = BmcConfig { password, ..BmcConfig::clone(bmc) };
-                Ok(vec![Target { plug: None, node: node.clone(), bmc }])
+                bmc.check().map_err(Failed::new)?;
+                Ok(vec![alone(engine, bmc, node.clone())])
             }
             Self::Cluster { asked, .. } if asked.is_empty() => Err(Failed::new(
                 "no plug: say which node of the configuration is meant (plug=NODE)",
             )),
             Self::Cluster { cluster, asked, bmc_key } => {
-                asked.iter().map(|name| node_target(cluster, name, bmc_key.as_ref())).collect()
+                asked.iter().map(|name| node_target(engine, cluster, name, bmc_key)).collect()
             }
         }
     }
 
-    /// The machines asked for, or else all that have a BMC.
-    pub(super) fn all(&self, password: Secret) -> Result<Vec<Target>, Failed> {
+    /// The machines asked for, or else all whose power can be switched.
+    pub(super) fn all(&self, engine: &Engine, password: Secret) -> Result<Vec<Target>, Failed> {
         match self {
             Self::Cluster { cluster, asked, bmc_key } if asked.is_empty() => {
                 let plugs = self.plugs();
-                plugs.iter().map(|name| node_target(cluster, name, bmc_key.as_ref())).collect()
+                plugs.iter().map(|name| node_target(engine, cluster, name, bmc_key)).collect()
             }
-            Self::One { .. } | Self::Cluster { .. } => self.named(password),
+            Self::One { .. } | Self::Cluster { .. } => self.named(engine, password),
         }
     }
 
-    /// The names of all nodes with a BMC.
+    /// The names of all nodes whose power can be switched.
     pub(super) fn plugs(&self) -> Vec<String> {
         let Self::Cluster { cluster, .. } = self else { return Vec::new() };
-        let with_bmc = cluster.nodes.iter().filter(|node| node.bmc.is_some());
-        with_bmc.map(|node| node.name.clone()).collect()
+        switchable(cluster).map(|node| node.name.clone()).collect()
     }
 }
 
@@ -100,8 +110,7 @@ fn in_cluster(values: &Values, file: &str) -> Result<Targets, Failed> {
     let cluster = place::load(Path::new(file)).map_err(Failed::new)?;
     let asked = plugs(values);
     for plug in &asked {
-        let view = cluster.for_node(plug).filter(|view| view.node.bmc.is_some());
-        view.ok_or_else(|| Failed::new(no_such(&cluster, plug)))?;
+        node_of(&cluster, plug)?;
     }
     if values.filled(&option::GUID).is_some() {
         return Err(Failed::new(
@@ -111,21 +120,48 @@ fn in_cluster(values: &Values, file: &str) -> Result<Targets, Failed> {
     Ok(Targets::Cluster { cluster: Box::new(cluster), asked, bmc_key: bmc_key(values)? })
 }
 
-fn no_such(cluster: &Cluster, plug: &str) -> String {
-    let with_bmc = cluster.nodes.iter().filter(|node| node.bmc.is_some());
-    let names: Vec<&str> = with_bmc.map(|node| node.name.as_str()).collect();
-    format!(
-        "plug {plug:?}: no node with a BMC of that name; the configuration has: {}",
-        names.join(", ")
-    )
+fn switchable(cluster: &Cluster) -> impl Iterator<Item = &Node> {
+    cluster.nodes.iter().filter(|node| node.has_power_device())
 }
 
-fn node_target(cluster: &Cluster, name: &str, bmc_key: Option<&BmcKey>) -> Result<Target, Failed> {
-    let found = cluster.for_node(name).and_then(|view| view.node.bmc.as_ref());
-    let bmc = found.ok_or_else(|| Failed::new(no_such(cluster, name)))?;
-    let bmc = BmcConfig::read(bmc).map_err(|error| Failed::new(format!("{name}: {error}")))?;
-    let bmc = BmcConfig { bmc_key: bmc_key.cloned().or(bmc.bmc_key.clone()), ..bmc };
-    Ok(Target { plug: Some(name.to_owned()), node: Some(name.to_owned()), bmc })
+fn node_of<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Node, Failed> {
+    switchable(cluster).find(|node| node.name == name).ok_or_else(|| {
+        let names: Vec<&str> = switchable(cluster).map(|node| node.name.as_str()).collect();
+        Failed::new(format!(
+            "plug {name:?}: no node of that name whose power can be switched; the configuration has: {}",
+            names.join(", ")
+        ))
+    })
+}
+
+/// One BMC given by its address.
+fn alone(engine: &Engine, bmc: BmcConfig, node: Option<String>) -> Target {
+    let mark = bmc.address.clone();
+    let device: Arc<dyn PowerDevice> = Arc::new(Bmc::new(engine.clone(), bmc));
+    Target { plug: None, node, mark, ways: vec![Arc::clone(&device)], device }
+}
+
+fn node_target(
+    engine: &Engine,
+    cluster: &Cluster,
+    name: &str,
+    bmc_key: &Option<BmcKey>,
+) -> Result<Target, Failed> {
+    let node = node_of(cluster, name)?;
+    let ways = levels::ways(node, |bmc| {
+        let (address, bmc, key) = (bmc.address.clone(), bmc.clone(), bmc_key.clone());
+        Arc::new(Bmc::reading(engine.clone(), address, move || read(&bmc, key.clone())))
+    });
+    let (device, mark) = (Levels::of(ways.clone()), levels::mark(node).unwrap_or_default());
+    let device = device.ok_or_else(|| Failed::new(format!("{name}: no way to its power")))?;
+    let name = Some(name.to_owned());
+    Ok(Target { plug: name.clone(), node: name, mark, ways, device })
+}
+
+/// The BMC with its password file read, and the key of the options rather than of the configuration.
+fn read(bmc: &config::Bmc, key: Option<BmcKey>) -> Result<BmcConfig, power::PowerError> {
+    let bmc = BmcConfig::read(bmc)?;
+    Ok(BmcConfig { bmc_key: key.or(bmc.bmc_key.clone()), ..bmc })
 }
 
 fn bmc_key(values: &Values) -> Result<Option<BmcKey>, Failed> {

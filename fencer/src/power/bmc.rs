@@ -16,10 +16,11 @@ use palisade_protocol::time::Instant;
 use tokio::time::timeout;
 
 use super::config::BmcConfig;
-use super::device::{Opening, PowerDevice, PowerSession, Working};
+use super::device::{Judging, Opening, PowerDevice, PowerSession, Working};
 use super::engine::Engine;
 use super::error::{Fault, PowerError};
 use super::session::{PowerStatus, Session};
+use super::verdict::{Raised, Terms, Verdict};
 
 /// A session older than this is not used again, so that a password that is no longer right is noticed.
 const AGE_MAX: Duration = Duration::from_secs(300);
@@ -30,6 +31,12 @@ const IDLE_MAX: Duration = Duration::from_secs(45);
 /// A BMC that keeps silent for so long in a kept session, or four round trips, may have restarted.
 const PATIENCE_MIN: Duration = Duration::from_millis(100);
 
+/// Where the account comes from.
+enum Source {
+    Known(Box<BmcConfig>),
+    Files(Read),
+}
+
 type Read = Arc<dyn Fn() -> Result<BmcConfig, PowerError> + Send + Sync>;
 
 /// One node's BMC.
@@ -39,7 +46,7 @@ pub struct Bmc(Arc<Place>);
 struct Place {
     engine: Engine,
     address: String,
-    read: Read,
+    source: Source,
     kept: Mutex<Option<Kept>>,
 }
 
@@ -55,7 +62,7 @@ impl Bmc {
     /// The BMC that `config` describes. Nothing is sent before a session is opened.
     pub fn new(engine: Engine, config: BmcConfig) -> Self {
         let address = config.address.clone();
-        Self::reading(engine, address, move || Ok(config.clone()))
+        Self::at(engine, address, Source::Known(Box::new(config)))
     }
 
     /// The BMC at `address` with an account that is read anew for each login, on a thread of its own: a
@@ -65,7 +72,11 @@ impl Bmc {
         address: String,
         read: impl Fn() -> Result<BmcConfig, PowerError> + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(Place { engine, address, read: Arc::new(read), kept: Mutex::default() }))
+        Self::at(engine, address, Source::Files(Arc::new(read)))
+    }
+
+    fn at(engine: Engine, address: String, source: Source) -> Self {
+        Self(Arc::new(Place { engine, address, source, kept: Mutex::default() }))
     }
 }
 
@@ -85,16 +96,57 @@ impl PowerDevice for Bmc {
     fn describe(&self) -> String {
         format!("bmc {}", self.0.address)
     }
+
+    fn fence<'a>(&'a self, terms: &'a Terms) -> Judging<'a, Verdict> {
+        Box::pin(async move {
+            match self.0.config().await {
+                Ok(config) => self.0.engine.fence(&config, terms).await,
+                Err(error) => Verdict::Unknown(error),
+            }
+        })
+    }
+
+    fn raise<'a>(&'a self, terms: &'a Terms) -> Judging<'a, Raised> {
+        Box::pin(async move {
+            match self.0.config().await {
+                Ok(config) => self.0.engine.power_on(&config, terms).await,
+                Err(error) => Raised::Unknown(error),
+            }
+        })
+    }
+
+    fn read<'a>(&'a self, terms: &'a Terms) -> Working<'a, PowerStatus> {
+        Box::pin(async move { self.0.engine.power_status(&self.0.config().await?, terms).await })
+    }
+
+    fn diagnose<'a>(&'a self, terms: &'a Terms) -> Working<'a, ()> {
+        Box::pin(async move {
+            self.0.log_in(clock::now() + terms.silence).await?.session.diagnose().await
+        })
+    }
+
+    fn check(&self) -> Result<(), PowerError> {
+        match &self.0.source {
+            Source::Known(config) => config.check(),
+            Source::Files(read) => read()?.check(),
+        }
+    }
 }
 
 impl Place {
     async fn log_in(&self, by: Instant) -> Result<Kept, PowerError> {
         let since = clock::now();
-        let read = Arc::clone(&self.read);
-        let config = tokio::task::spawn_blocking(move || read()).await;
-        let config = config.unwrap_or_else(|_broken| (self.read)())?;
-        let session = self.engine.open(&config, by).await?;
+        let session = self.engine.open(&self.config().await?, by).await?;
         Ok(Kept { session, since, used: clock::now() })
+    }
+
+    async fn config(&self) -> Result<BmcConfig, PowerError> {
+        let read = match &self.source {
+            Source::Known(config) => return Ok(BmcConfig::clone(config)),
+            Source::Files(read) => Arc::clone(read),
+        };
+        let again = Arc::clone(&read);
+        tokio::task::spawn_blocking(move || read()).await.unwrap_or_else(|_broken| again())
     }
 
     /// The session that was kept, if the BMC answers in it now.

@@ -72,6 +72,11 @@ impl BmcConfig {
         Ok(self.bmc_key.iter().cloned().fold(login, Login::with_bmc_key))
     }
 
+    /// In an operator's words.
+    pub(super) fn device(&self) -> String {
+        format!("bmc {}", self.address)
+    }
+
     pub(super) fn failed(&self, fault: Fault) -> PowerError {
         PowerError::new(&self.address, &self.user, fault)
     }

@@ -42,6 +42,8 @@ pub enum PowerErrorKind {
     Refused(u8),
     /// The BMC answered what the specification does not know there.
     Protocol,
+    /// It took the order, and power did not change in time.
+    Stuck,
     /// The deadline had passed before anything was sent.
     TooLate,
     /// The login cannot be tried as configured.

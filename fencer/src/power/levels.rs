@@ -2,7 +2,8 @@
 //!
 //! A way that cannot be opened, or fails in an order, makes room for the next at once, within the time
 //! that is left; the one that worked is tried first for a while. What two ways say is never mixed: once
-//! a session has said anything, its readings come from the way that said it, or the session is over.
+//! a session has said anything, its readings come from the way that said it, or the session is over; and
+//! a verdict is by one way from its order to its last reading, or there is none by that way.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,11 +15,12 @@ use palisade_protocol::time::Instant;
 
 use super::Ack;
 use super::agent::Agent;
-use super::device::{Opening, PowerDevice, PowerSession, Working};
+use super::device::{Judging, Opening, PowerDevice, PowerSession, Working};
 use super::error::{PowerError, PowerErrorKind};
 use super::redfish::Redfish;
 use super::session::PowerStatus;
 use super::trouble::Trouble;
+use super::verdict::{CHANGE_MAX, Evidence, Raised, Terms, Verdict};
 
 /// What each way gets of the time that is left, if a fair share is less: a slow BMC's login.
 const SHARE_MIN: Duration = Duration::from_secs(2);
@@ -37,9 +39,24 @@ pub fn of(
     node: &Node,
     bmc: impl FnOnce(&config::Bmc) -> Arc<dyn PowerDevice>,
 ) -> Option<Arc<dyn PowerDevice>> {
+    Levels::of(ways(node, bmc))
+}
+
+/// The same ways one by one, in the order of trying.
+pub fn ways(
+    node: &Node,
+    bmc: impl FnOnce(&config::Bmc) -> Arc<dyn PowerDevice>,
+) -> Vec<Arc<dyn PowerDevice>> {
     let first = node.bmc.as_ref().map(bmc);
     let others = node.power.iter().map(|level| other(level.clone()));
-    Levels::of(first.into_iter().chain(others).collect())
+    first.into_iter().chain(others).collect()
+}
+
+/// What tells a node's power from another's between programs that may not read the same file: its BMC's
+/// address, or its first way in an operator's words. None if it has no way.
+pub fn mark(node: &Node) -> Option<String> {
+    let address = node.bmc.as_ref().map(|bmc| bmc.address.clone());
+    address.or_else(|| node.power.first().map(|level| other(level.clone()).describe()))
 }
 
 /// A way that is not a BMC.
@@ -80,6 +97,69 @@ impl PowerDevice for Levels {
         let worked = self.0.memory().worked;
         self.0.name(worked.map_or(0, |(level, _)| level))
     }
+
+    fn patience(&self, terms: &Terms) -> Duration {
+        self.0.ways.iter().map(|way| way.patience(terms)).sum()
+    }
+
+    fn fence<'a>(&'a self, terms: &'a Terms) -> Judging<'a, Verdict> {
+        let fence: Act<Evidence> = |way, terms| {
+            Box::pin(async move {
+                match way.fence(terms).await {
+                    Verdict::Dead(evidence) => Ok(evidence),
+                    Verdict::StillOn(evidence) => Err(stuck("on", &evidence)),
+                    Verdict::Unknown(error) => Err(error),
+                }
+            })
+        };
+        let done = self.0.by_turns(fence, terms);
+        Box::pin(async { done.await.map_or_else(Verdict::Unknown, Verdict::Dead) })
+    }
+
+    fn raise<'a>(&'a self, terms: &'a Terms) -> Judging<'a, Raised> {
+        let raise: Act<Evidence> = |way, terms| {
+            Box::pin(async move {
+                match way.raise(terms).await {
+                    Raised::On(evidence) => Ok(evidence),
+                    Raised::StillOff(evidence) => Err(stuck("off", &evidence)),
+                    Raised::Unknown(error) => Err(error),
+                }
+            })
+        };
+        let done = self.0.by_turns(raise, terms);
+        Box::pin(async { done.await.map_or_else(Raised::Unknown, Raised::On) })
+    }
+
+    fn read<'a>(&'a self, terms: &'a Terms) -> Working<'a, PowerStatus> {
+        Box::pin(self.0.by_turns(|way, terms| way.read(terms), terms))
+    }
+
+    fn diagnose<'a>(&'a self, terms: &'a Terms) -> Working<'a, ()> {
+        Box::pin(self.0.by_turns(|way, terms| way.diagnose(terms), terms))
+    }
+
+    fn check(&self) -> Result<(), PowerError> {
+        self.0.ways.iter().try_for_each(|way| way.check())
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        let memory = self.0.memory();
+        let of = self.0.ways.len();
+        let told = |(level, (_, error)): (&usize, &(Instant, PowerError))| {
+            format!("level {} of {of}: {error}", level + 1)
+        };
+        memory.failed.iter().map(told).collect()
+    }
+}
+
+/// What is wanted of one way, from beginning to end.
+type Act<T> = for<'a> fn(&'a dyn PowerDevice, &'a Terms) -> Working<'a, T>;
+
+/// Obeyed in words only: the next way may be obeyed in deed.
+fn stuck(still: &str, evidence: &Evidence) -> PowerError {
+    let said = format!("power is still {still}: {}", evidence.course());
+    let trouble = Trouble::new(PowerErrorKind::Stuck, said, "look at the machine");
+    PowerError::at(evidence.device.clone(), trouble)
 }
 
 /// A session by one way at a time.
@@ -133,7 +213,7 @@ impl LevelSession {
     }
 
     fn give_its_share(&mut self) {
-        let left = self.ways.ways.len().saturating_sub(self.spent.0.len());
+        let left = self.ways.left(&self.spent);
         self.current.session.set_deadline(share(clock::now(), self.by, left));
     }
 
@@ -188,18 +268,43 @@ struct Spent(BTreeMap<usize, PowerError>);
 impl Ways {
     /// Opens the first way that can be opened, those that are spent left out.
     async fn open_one(&self, spent: &mut Spent, by: Instant) -> Result<Current, PowerError> {
-        while let Some((level, way)) = self.next(spent, clock::now()) {
-            let left = self.ways.len().saturating_sub(spent.0.len());
-            if let Some(error) = self.refusal(level, clock::now()) {
-                spent.0.insert(level, error);
-                continue;
-            }
-            match way.open(share(clock::now(), by, left)).await {
+        while let Some((level, way)) = self.next_allowed(spent) {
+            match way.open(share(clock::now(), by, self.left(spent))).await {
                 Ok(session) => return Ok(Current { level, session }),
                 Err(error) => self.lost(level, error, spent),
             }
         }
         Err(self.none(spent))
+    }
+
+    /// By one way from beginning to end, or else by the next. The last one alone may take for ever.
+    async fn by_turns<T>(&self, act: Act<T>, terms: &Terms) -> Result<T, PowerError> {
+        let mut spent = Spent::default();
+        while let Some((level, way)) = self.next_allowed(&mut spent) {
+            let change = terms.change.or((self.left(&spent) > 1).then_some(CHANGE_MAX));
+            match act(way, &Terms { change, ..*terms }).await {
+                Ok(done) => {
+                    self.found(level);
+                    return Ok(done);
+                }
+                Err(error) => self.lost(level, error, &mut spent),
+            }
+        }
+        Err(self.none(&spent))
+    }
+
+    /// The way to try next; those that are left alone now are spent.
+    fn next_allowed(&self, spent: &mut Spent) -> Option<(usize, &dyn PowerDevice)> {
+        loop {
+            let (level, way) = self.next(spent, clock::now())?;
+            let Some(error) = self.refusal(level, clock::now()) else { return Some((level, way)) };
+            spent.0.insert(level, error);
+        }
+    }
+
+    /// How many are not spent.
+    fn left(&self, spent: &Spent) -> usize {
+        self.ways.len().saturating_sub(spent.0.len())
     }
 
     /// The way to try next: the one that worked, then those that did not fail, then those that did.

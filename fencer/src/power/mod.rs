@@ -7,6 +7,7 @@
 pub mod agent;
 mod bmc;
 mod bmc_key;
+mod case;
 mod config;
 mod device;
 mod engine;
@@ -18,12 +19,13 @@ pub mod redfish;
 mod resolve;
 mod session;
 mod trouble;
+mod unwarranted;
 mod verdict;
 
 pub use bmc::Bmc;
 pub use bmc_key::{NoBmcKey, bmc_key};
 pub use config::BmcConfig;
-pub use device::{Opening, PowerDevice, PowerSession, Working};
+pub use device::{Judging, Opening, PowerDevice, PowerSession, Working};
 pub use engine::Engine;
 pub use error::{PowerError, PowerErrorKind};
 pub use palisade_ipmi::app::{Guid, NoGuid};
@@ -34,4 +36,4 @@ pub use palisade_ipmi::secret::Secret as BmcKey;
 pub use palisade_ipmi::suite::Suite;
 pub use palisade_ipmi::watchdog::TimerState;
 pub use session::{PowerStatus, Session};
-pub use verdict::{Evidence, Raised, Reading, Terms, Verdict};
+pub use verdict::{Evidence, Raised, Reading, Terms, Verdict, Who};

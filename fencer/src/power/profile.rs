@@ -163,7 +163,11 @@ fn write(file: &Path, profile: &Profile) -> io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
     let new = file.with_extension(format!("{}.new", std::process::id()));
-    let mut text = serde_json::to_vec(profile)?;
+    let before = read(file).unwrap_or_default();
+    let same = (&before.address, &before.user) == (&profile.address, &profile.user);
+    // Another process may have learned of it since; it is never unlearned.
+    let flaps = profile.flaps || same && before.flaps;
+    let mut text = serde_json::to_vec(&Profile { flaps, ..profile.clone() })?;
     text.push(b'\n');
     let written = File::create(&new).and_then(|mut out| out.write_all(&text));
     let done = written.and_then(|()| fs::rename(&new, file));

@@ -16,6 +16,9 @@ use super::error::PowerError;
 /// How many readings evidence keeps: the first and the last few.
 const READINGS_MAX: usize = 16;
 
+/// How long power may take to change where the caller sets no bound and there is another way to try.
+pub(super) const CHANGE_MAX: Duration = Duration::from_secs(20);
+
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
@@ -33,7 +36,7 @@ impl Default for Terms {
     fn default() -> Self {
         Self {
             silence: Duration::from_secs(3),
-            change: Some(Duration::from_secs(20)),
+            change: Some(CHANGE_MAX),
             confirm: None,
             pause_max: Duration::from_millis(500),
         }
@@ -64,23 +67,30 @@ pub enum Raised {
     Unknown(PowerError),
 }
 
-/// What was ordered at which BMC, and what it said.
+/// What was ordered at which device, and what it said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// The BMC's address as configured.
-    pub bmc: String,
+    /// The device in an operator's words, such as `bmc 10.9.0.1:623`.
+    pub device: String,
+    /// Who answered, if it is a BMC reached by IPMI.
+    pub who: Option<Who>,
+    /// When the order was given.
+    pub ordered_at: Instant,
+    /// When the device acknowledged it first, and how.
+    pub acked: (Instant, Ack),
+    /// The readings that decided, in order; of many, the first and the last.
+    pub readings: Vec<Reading>,
+}
+
+/// The BMC that answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Who {
     /// The address that answered.
     pub at: SocketAddr,
     /// Who answered there.
     pub guid: Guid,
     /// The suite of the session.
     pub suite: Suite,
-    /// When the order was given.
-    pub ordered_at: Instant,
-    /// When the BMC acknowledged it first, and how.
-    pub acked: (Instant, Ack),
-    /// The readings that decided, in order; of many, the first and the last.
-    pub readings: Vec<Reading>,
 }
 
 /// One reading of power.
@@ -102,6 +112,22 @@ impl Evidence {
         Some(since.heard_at.since(self.ordered_at))
     }
 
+    /// What was said, and when, without who said it.
+    pub(super) fn course(&self) -> String {
+        let after = |at: Instant| at.since(self.ordered_at).as_millis();
+        let (acked_at, ack) = self.acked;
+        let ack = match ack {
+            Ack::Accepted => "accepted",
+            Ack::NotInThisState => "declined as not possible in this state (0xd5)",
+        };
+        let mut course = format!("{ack} after {} ms", after(acked_at));
+        for Reading { heard_at, on, .. } in &self.readings {
+            let word = if *on { "on" } else { "off" };
+            course += &format!(", read {word} at {} ms", after(*heard_at));
+        }
+        course
+    }
+
     pub(super) fn add(&mut self, reading: Reading) {
         if self.readings.len() >= READINGS_MAX {
             self.readings.remove(READINGS_MAX / 2);
@@ -114,17 +140,10 @@ impl Evidence {
 /// off at 66 ms`.
 impl fmt::Display for Evidence {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { bmc, guid, suite, ordered_at, acked: (acked_at, ack), readings, .. } = self;
-        let after = |at: Instant| at.since(*ordered_at).as_millis();
-        let ack = match ack {
-            Ack::Accepted => "accepted",
-            Ack::NotInThisState => "declined as not possible in this state (0xd5)",
-        };
-        write!(out, "bmc {bmc} (guid {guid}, {suite}): {ack} after {} ms", after(*acked_at))?;
-        for Reading { heard_at, on, .. } in readings {
-            let word = if *on { "on" } else { "off" };
-            write!(out, ", read {word} at {} ms", after(*heard_at))?;
+        out.write_str(&self.device)?;
+        if let Some(Who { guid, suite, .. }) = self.who {
+            write!(out, " (guid {guid}, {suite})")?;
         }
-        Ok(())
+        write!(out, ": {}", self.course())
     }
 }

@@ -1,7 +1,9 @@
 //! Contenders at the same work, by turns, so that whatever else the machine does meets all alike.
 
 use std::error::Error;
+use std::time::Duration;
 
+use palisade_host::clock;
 use palisade_tests::series::Series;
 
 use super::measured::Run;
@@ -11,6 +13,9 @@ type Failure = Box<dyn Error>;
 /// A contender slower than this a run gets fewer rounds.
 const SLOW_MS: f64 = 2_000.0;
 const SLOW_ROUNDS: usize = 3;
+
+/// A contest longer than this ends after that many rounds, so that all of them end within minutes.
+const CONTEST_MAX: Duration = Duration::from_secs(20);
 
 /// One program at one piece of work.
 pub(crate) struct Contender {
@@ -78,13 +83,18 @@ impl Contender {
     }
 }
 
-/// Has each do its work `rounds` times; `prepare` sets the machines up before each.
+/// Has each do its work `rounds` times, or fewer if that takes long; `prepare` sets the machines up
+/// before each.
 pub(crate) fn hold(
     contenders: &mut [Contender],
     rounds: usize,
     mut prepare: impl FnMut() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let began = clock::now();
     for round in 0..rounds {
+        if round >= SLOW_ROUNDS && clock::now().since(began) >= CONTEST_MAX {
+            break;
+        }
         for contender in contenders.iter_mut().filter(|one| round < one.most_rounds) {
             prepare()?;
             contender.once()?;

@@ -52,6 +52,13 @@ pub(crate) fn fence_palisade(
     Contender::new("fence_palisade", words, fence_word(work))
 }
 
+/// Its reboot without the rest between off and on: what it costs is off, and an order.
+pub(crate) fn restless_reboot(program: &Path, at: SocketAddr, who: Account<'_>) -> Contender {
+    let mut words = fence_palisade(program, at, who, Work::Reboot).words().to_vec();
+    words.push("--power-wait=0".to_owned());
+    Contender::new("ours, as a reboot", words, fence_word(Work::Reboot))
+}
+
 /// `fence_ipmilan` with the same options.
 pub(crate) fn fence_ipmilan(at: SocketAddr, who: Account<'_>, work: Work) -> Contender {
     let words = split(&format!(

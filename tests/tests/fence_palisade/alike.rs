@@ -1,5 +1,10 @@
 //! Both agents side by side: the same options, the same exit codes, the same effect.
 
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Output;
+use std::thread;
+
 use palisade_tests::ipmi_sim::IpmiSim;
 
 use super::rig::{access, by_stdin, code, ours, run, short, stderr, theirs, with};
@@ -78,30 +83,42 @@ const ALIKE_BY_ARGUMENT: &[(&str, &str)] = &[
     ("1", "-o"),
 ];
 
+/// Pairs of simulators; either agent spends its time waiting for one.
+const PAIRS: usize = 8;
+
 /// Whoever replaces `fence_ipmilan` changes the agent's name and nothing else.
 #[test]
 fn the_same_options_do_the_same_in_both_agents() {
-    let (one, two) = (IpmiSim::start(), IpmiSim::start());
-    let mut differences = Vec::new();
-    for (before, more) in ALIKE {
-        let [ours, theirs] = [(&one, ours()), (&two, theirs())].map(|(simulator, agent)| {
-            simulator.set_power(before);
-            let output = by_stdin(agent, &with(&access(simulator.address()), more));
-            (code(&output), simulator.power(), stderr(&output))
-        });
-        if (ours.0, &ours.1) != (theirs.0, &theirs.1) {
-            differences.push(format!("{before} {more}: {ours:?} and {theirs:?}"));
-        }
-    }
-    for (before, more) in ALIKE_BY_ARGUMENT {
-        let [ours, theirs] = [(&one, ours()), (&two, theirs())].map(|(simulator, agent)| {
-            simulator.set_power(before);
-            let output = run(agent, &with(&short(simulator.address()), more), "");
-            (code(&output), simulator.power(), stderr(&output))
-        });
-        if (ours.0, &ours.1) != (theirs.0, &theirs.1) {
-            differences.push(format!("{before} {more}: {ours:?} and {theirs:?}"));
-        }
-    }
+    let by_stdin_alike =
+        alike(ALIKE, |agent, address, more| by_stdin(agent, &with(&access(address), more)));
+    let by_argument_alike = alike(ALIKE_BY_ARGUMENT, |agent, address, more| {
+        run(agent, &with(&short(address), more), "")
+    });
+    let differences = [by_stdin_alike, by_argument_alike].concat();
     assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+/// Asks both agents each of `cases`; where they differ.
+fn alike(
+    cases: &[(&str, &str)],
+    ask: impl Fn(&Path, SocketAddr, &str) -> Output + Sync,
+) -> Vec<String> {
+    let share = |cases: &[(&str, &str)]| {
+        let (one, two) = (IpmiSim::start(), IpmiSim::start());
+        let difference = |(before, more): &(&str, &str)| {
+            let [ours, theirs] = [(&one, ours()), (&two, theirs())].map(|(simulator, agent)| {
+                simulator.set_power(before);
+                let output = ask(agent, simulator.address(), more);
+                (code(&output), simulator.power(), stderr(&output))
+            });
+            let same = (ours.0, &ours.1) == (theirs.0, &theirs.1);
+            (!same).then(|| format!("{before} {more}: {ours:?} and {theirs:?}"))
+        };
+        cases.iter().filter_map(difference).collect::<Vec<_>>()
+    };
+    thread::scope(|scope| {
+        let shares = cases.chunks(cases.len().div_ceil(PAIRS));
+        let shares: Vec<_> = shares.map(|cases| scope.spawn(|| share(cases))).collect();
+        shares.into_iter().flat_map(|share| share.join().unwrap()).collect()
+    })
 }

@@ -6,8 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 use std::sync::mpsc;
 
-use palisade_hw::bmc::{Bmc, Privilege, Secret, Settings, User};
+use palisade_hw::bmc::{Bmc, Privilege, Settings};
 use palisade_hw::face::rmcp::RmcpFace;
+use palisade_tests::bmc::user;
 use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD, USER};
 
 use super::rig::{
@@ -55,8 +56,7 @@ fn a_wrong_password_and_an_unknown_user_are_refused_in_one_line_each() {
 #[test]
 fn a_rehearsal_finds_an_account_that_may_not_switch_power() {
     for (privilege, wanted) in [(Privilege::User, 1), (Privilege::Operator, 0)] {
-        let password = Secret::new(PASSWORD.as_bytes()).unwrap();
-        let user = User { name: USER.to_owned(), password, privilege };
+        let user = user(PASSWORD, privilege);
         let listen = SocketAddr::new(free_port().ip(), 0);
         let bmc = Bmc::new(Settings::simple(user, 1));
         let face = RmcpFace::start(vec![(listen, bmc)], |_event| ()).unwrap();

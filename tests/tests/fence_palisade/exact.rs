@@ -6,11 +6,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use palisade_host::clock;
-use palisade_hw::bmc::{Bmc, Event, Privilege, Secret, Settings, User};
+use palisade_hw::bmc::{Bmc, Event, Privilege, Settings};
 use palisade_hw::face::rmcp::{RackEvent, RmcpFace};
 use palisade_ipmi::chassis::ControlAction;
 use palisade_protocol::time::Instant;
-use palisade_tests::ipmi_sim::{GUID, IpmiSim, PASSWORD, USER, own_address};
+use palisade_tests::bmc::user;
+use palisade_tests::ipmi_sim::{GUID, IpmiSim, PASSWORD, own_address};
 
 use super::rig::{
     AMPLE, access, access_operator, assert_fails, by_stdin, code, ours, stderr, stdout, with, words,
@@ -24,8 +25,7 @@ pub(super) struct OurBmc {
 
 impl OurBmc {
     pub(super) fn start() -> Self {
-        let password = Secret::new(PASSWORD.as_bytes()).unwrap();
-        let user = User { name: USER.to_owned(), password, privilege: Privilege::Operator };
+        let user = user(PASSWORD, Privilege::Operator);
         let (tell, ordered) = channel();
         let listen = SocketAddr::new(own_address().into(), 0);
         let bmcs = vec![(listen, Bmc::new(Settings::simple(user, 1)))];

@@ -14,7 +14,7 @@ use palisade_host::clock;
 use palisade_tests::ipmi_sim::IpmiSim;
 
 use super::cluster::written;
-use super::rig::{AMPLE, access, ours, stderr, stdout};
+use super::rig::{AMPLE, access, as_root, ours, stderr, stdout};
 
 const FENCED: &str = "/usr/lib/pacemaker/pacemaker-fenced";
 
@@ -32,11 +32,7 @@ fn pacemakers_fencer_fences_through_the_agent() {
     }
     let agent = ours().display().to_string();
     let story = "pacemaker::within_a_namespace_of_its_own";
-    let mut command = Command::new("unshare");
-    if !nix::unistd::geteuid().is_root() {
-        command = Command::new("sudo");
-        command.args(["-n", &format!("--preserve-env={AGENT}"), "unshare"]);
-    }
+    let mut command = as_root("unshare", AGENT);
     command
         .env(AGENT, agent)
         .args(["--mount", "--net", "--"])

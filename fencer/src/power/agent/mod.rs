@@ -10,6 +10,7 @@ mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use palisade_host::config;
 use palisade_host::secret::{Secret, read_secret_file};
@@ -20,7 +21,12 @@ use super::device::{Opening, PowerDevice, PowerSession, Working};
 use super::error::{PowerError, PowerErrorKind};
 use super::session::PowerStatus;
 use super::trouble::Trouble;
+use super::verdict::CHANGE_MAX;
 use super::{Ack, LastPowerEvent, RestorePolicy};
+use crate::power;
+
+/// Least time for a run: interpreters need seconds to start on a busy machine.
+const RUN_MIN: Duration = Duration::from_secs(5);
 
 /// A fence agent and what it is told about its device.
 #[derive(Clone, Debug)]
@@ -64,6 +70,16 @@ impl PowerDevice for Agent {
     fn describe(&self) -> String {
         let name = self.config.program.file_name().unwrap_or(self.config.program.as_os_str());
         words::describe(&name.to_string_lossy(), &self.config.options)
+    }
+
+    /// It waits for power to change by itself before it answers.
+    fn patience(&self, terms: &power::Terms) -> Duration {
+        terms.change.unwrap_or(CHANGE_MAX).max(terms.silence).max(RUN_MIN)
+    }
+
+    fn check(&self) -> Result<(), PowerError> {
+        let Some(file) = &self.config.password_file else { return Ok(()) };
+        read_secret_file(file).map(drop).map_err(|error| self.failed(bad_file(error.to_string())))
     }
 }
 
@@ -149,13 +165,14 @@ fn failed(action: &str, ended: &Ended, remedy: &'static str) -> Trouble {
 async fn read_password(file: Option<PathBuf>) -> Result<Option<Secret>, Trouble> {
     let Some(file) = file else { return Ok(None) };
     let read = tokio::task::spawn_blocking(move || read_secret_file(&file)).await;
-    let bad = |why: String| {
-        let remedy = "correct the file, or password_file in the configuration";
-        Trouble::new(PowerErrorKind::BadConfig, why, remedy).definite()
-    };
     match read {
         Ok(Ok(password)) => Ok(Some(password)),
-        Ok(Err(error)) => Err(bad(error.to_string())),
+        Ok(Err(error)) => Err(bad_file(error.to_string())),
         Err(broken) => Err(Trouble::local("reading the password file", broken)),
     }
+}
+
+fn bad_file(why: String) -> Trouble {
+    let remedy = "correct the file, or password_file in the configuration";
+    Trouble::new(PowerErrorKind::BadConfig, why, remedy).definite()
 }

@@ -117,6 +117,46 @@ fn the_first_reading_of_a_session_may_come_from_any_way() {
     });
 }
 
+/// The first obeys and reads nothing: the second is ordered itself, and read twice.
+#[test]
+fn a_verdict_is_by_one_way_from_its_order_to_its_last_reading() {
+    let [one, two] = ways();
+    one.set(Mood::Obeys("open off"));
+    on_loop(async {
+        let both = both(&one, &two);
+        let Verdict::Dead(evidence) = both.fence(&Terms::default()).await else {
+            panic!("the second works");
+        };
+        assert_eq!((evidence.device.as_str(), evidence.readings.len()), ("two", 2));
+        let [first, second] = evidence.readings[..] else { panic!("two readings") };
+        assert!(second.asked_at.since(first.heard_at) >= MS(250), "{evidence}");
+        assert_eq!(one.heard(), "open off status");
+        assert_eq!(two.heard(), "open off status status");
+        assert_eq!(both.troubles().len(), 1);
+        assert!(matches!(both.raise(&Terms::default()).await, Raised::On(_)));
+        assert!(two.heard().ends_with("open on status"), "the one that worked comes first");
+    });
+}
+
+#[test]
+fn a_way_that_takes_the_order_and_does_nothing_is_no_death_and_makes_room() {
+    let [one, two] = ways();
+    one.set(Mood::Pretends);
+    on_loop(async {
+        let both = both(&one, &two);
+        let terms = Terms { change: Some(MS(300)), ..Terms::default() };
+        assert!(matches!(both.fence(&terms).await, Verdict::Dead(by) if by.device == "two"));
+        two.set(Mood::Pretends);
+        assert!(matches!(both.raise(&terms).await, Raised::Unknown(_)));
+        let Raised::Unknown(error) = both.raise(&terms).await else { panic!("nobody raises it") };
+        assert_eq!(error.kind(), PowerErrorKind::Stuck);
+        assert!(
+            error.to_string().contains("level 1: one: power is still off: accepted"),
+            "{error}"
+        );
+    });
+}
+
 /// Its account would be locked.
 #[test]
 fn a_way_that_was_refused_for_good_is_left_alone_for_a_while() {
@@ -168,6 +208,8 @@ enum Mood {
     Works,
     /// Fails at once, in everything.
     Shut,
+    /// Says that it obeys.
+    Pretends,
     /// Refuses the account.
     Refused,
     /// Answers nothing before the deadline.
@@ -201,7 +243,7 @@ impl Way {
         let mood = *self.mood.lock().unwrap();
         let is_definite = mood == Mood::Refused;
         match mood {
-            Mood::Works => return Ok(()),
+            Mood::Works | Mood::Pretends => return Ok(()),
             Mood::Obeys(these) if these.contains(what) => return Ok(()),
             Mood::Silent => tokio::time::sleep(clock::now().until(by)).await,
             Mood::Shut | Mood::Refused | Mood::Obeys(_) => {}
@@ -231,7 +273,9 @@ impl PowerDevice for Shared {
 impl WaySession {
     async fn switch(&self, what: &'static str, on: bool) -> Result<Ack, PowerError> {
         self.0.hear(what, self.1).await?;
-        *self.0.machine.lock().unwrap() = on;
+        if *self.0.mood.lock().unwrap() != Mood::Pretends {
+            *self.0.machine.lock().unwrap() = on;
+        }
         Ok(Ack::Accepted)
     }
 }

@@ -12,6 +12,7 @@ mod tls;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use palisade_host::config::{self, RedfishLogin};
 use palisade_host::secret::{Secret, read_secret_file};
@@ -23,6 +24,10 @@ use self::tls::Terms;
 use super::device::{Opening, PowerDevice, PowerSession};
 use super::error::{PowerError, PowerErrorKind};
 use super::trouble::Trouble;
+use crate::power;
+
+/// Longest that opening a session may take where the caller's patience is less.
+const OPEN_MAX: Duration = Duration::from_secs(10);
 
 /// A system behind a Redfish service, and the account to use.
 #[derive(Clone, Debug)]
@@ -70,6 +75,16 @@ impl PowerDevice for Redfish {
     fn describe(&self) -> String {
         let config::Redfish { place, system, .. } = self.config.as_ref();
         format!("redfish {place}{}", system.as_deref().unwrap_or_default())
+    }
+
+    /// A session takes several answers, and services take a second for each; one that does not even let
+    /// us connect is given up sooner.
+    fn patience(&self, terms: &power::Terms) -> Duration {
+        terms.silence.max(OPEN_MAX)
+    }
+
+    fn check(&self) -> Result<(), PowerError> {
+        read_files(&self.config).map(drop).map_err(|trouble| self.failed(trouble))
     }
 }
 

@@ -5,6 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use palisade_host::clock;
 use palisade_host::config::HttpPlace;
@@ -22,6 +23,10 @@ use crate::power::trouble::Trouble;
 
 /// Bytes read at once.
 const BLOCK: usize = 8 * 1024;
+
+/// How long a host may take to let us connect: time for one request for it to be lost, and sent again
+/// after a second.
+const CONNECT_MAX: Duration = Duration::from_secs(2);
 
 /// An open connection.
 pub(super) struct Connection(Box<dyn Stream>);
@@ -102,7 +107,8 @@ async fn connect(place: &HttpPlace, by: Instant) -> Result<TcpStream, Trouble> {
     for (tried, address) in addresses.iter().enumerate() {
         let parts = u32::try_from(addresses.len() - tried).unwrap_or(u32::MAX);
         let now = clock::now();
-        match within(now + now.until(by) / parts, TcpStream::connect(*address)).await {
+        let share = (now.until(by) / parts).min(CONNECT_MAX);
+        match within(now + share, TcpStream::connect(*address)).await {
             Some(Ok(stream)) => {
                 // Orders are small and must not wait for one another.
                 stream.set_nodelay(true).map_err(|error| Trouble::local("a socket", error))?;

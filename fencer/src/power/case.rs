@@ -1,0 +1,172 @@
+//! An order without a warrant, seen through: read until power is as ordered, or time is up.
+//!
+//! Off is what two readings say, both made after the device had acknowledged the order, in the session of
+//! the order, with none between that says on. Never mixes what two devices say: a case is about one.
+
+use std::time::Duration;
+
+use palisade_host::clock;
+use palisade_protocol::time::Instant;
+use tokio::time::sleep;
+
+use super::error::PowerError;
+use super::verdict::{Evidence, Reading, Terms};
+
+/// The space between two readings of off for whoever once read on after off.
+pub(super) const CONFIRM_MAX: Duration = Duration::from_millis(250);
+
+/// After a second a pause is a two-hundredth of the time since the order, so that a slow machine is
+/// asked more rarely (some 700 times in 15 s), and found off a two-hundredth late.
+const PAUSE_PART: u32 = 200;
+
+/// So many devices are asked as often as one; of more, each is asked the more rarely.
+const CROWD: usize = 32;
+
+/// An order that has not been followed is given again: some BMCs lose it while they are busy.
+const AGAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// The device of a case, in the session of its order.
+pub(super) trait Asked {
+    /// Least space between its two readings of off.
+    const CONFIRM_MIN: Duration;
+
+    /// Least pause between two readings.
+    const PAUSE_MIN: Duration;
+
+    /// Reads power before `by`: when the answer came, and whether it says on.
+    async fn power(&mut self, by: Instant) -> Result<(Instant, bool), PowerError>;
+
+    /// Gives the order once more.
+    async fn order_again(&mut self, by: Instant) -> Result<(), PowerError>;
+
+    /// How many devices are asked at the same time, this one included.
+    fn neighbours(&self) -> usize {
+        1
+    }
+}
+
+/// An order that is being seen through.
+pub(super) struct Case<'a, A> {
+    asked: A,
+    terms: &'a Terms,
+    evidence: Evidence,
+    /// How long an answer may take.
+    patience: Duration,
+    /// When time is up.
+    ends: Option<Instant>,
+    given_at: Instant,
+    is_known_to_flap: bool,
+    /// A reading of on came after one of off.
+    flapped: bool,
+}
+
+impl<'a, A: Asked> Case<'a, A> {
+    /// An order that was acknowledged, as `evidence` says.
+    pub(super) fn new(asked: A, terms: &'a Terms, evidence: Evidence) -> Self {
+        let given_at = evidence.ordered_at;
+        let ends = terms.change.map(|change| given_at + change);
+        let (patience, flapped) = (terms.silence, false);
+        let is_known_to_flap = false;
+        Self { asked, terms, evidence, patience, ends, given_at, is_known_to_flap, flapped }
+    }
+
+    /// The same at a device that is known to read on after off, or not.
+    pub(super) fn flapping(self, is_known_to_flap: bool) -> Self {
+        Self { is_known_to_flap, ..self }
+    }
+
+    /// The same at a device whose answers may take so long.
+    pub(super) fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// Takes note of a reading made after the acknowledgement.
+    pub(super) fn saw(&mut self, reading: Reading) {
+        self.evidence.add(reading);
+    }
+
+    /// What was seen, and whether a reading of on came after one of off.
+    pub(super) fn end(self) -> (Evidence, bool) {
+        (self.evidence, self.flapped)
+    }
+
+    /// Whether two readings in a row, spaced, said off before time was up.
+    pub(super) async fn until_off(&mut self) -> Result<bool, PowerError> {
+        let mut first_off: Option<Instant> = None;
+        let mut reading = self.evidence.readings.last().copied();
+        loop {
+            match (reading, first_off) {
+                (Some(Reading { on: false, asked_at, .. }), Some(first))
+                    if asked_at.since(first) >= self.confirm() =>
+                {
+                    return Ok(true);
+                }
+                (Some(Reading { on: false, heard_at, .. }), None) => first_off = Some(heard_at),
+                (Some(Reading { on: true, .. }), Some(_)) => {
+                    self.flapped = true;
+                    first_off = None;
+                }
+                (Some(_) | None, _) => {}
+            }
+            match first_off {
+                Some(first) => sleep(clock::now().until(first + self.confirm())).await,
+                None if reading.is_some() && self.is_over() => return Ok(false),
+                None => self.rest(reading.is_some()).await?,
+            }
+            reading = Some(self.read().await?);
+        }
+    }
+
+    /// Whether a reading said on before time was up.
+    pub(super) async fn until_on(&mut self) -> Result<bool, PowerError> {
+        let mut reading = self.evidence.readings.last().copied();
+        loop {
+            match reading {
+                Some(Reading { on: true, .. }) => return Ok(true),
+                Some(_) if self.is_over() => return Ok(false),
+                Some(_) | None => self.rest(reading.is_some()).await?,
+            }
+            reading = Some(self.read().await?);
+        }
+    }
+
+    fn confirm(&self) -> Duration {
+        let flaps = self.flapped || self.is_known_to_flap;
+        self.terms.confirm.unwrap_or(if flaps { CONFIRM_MAX } else { A::CONFIRM_MIN })
+    }
+
+    fn is_over(&self) -> bool {
+        self.ends.is_some_and(|ends| clock::now() >= ends)
+    }
+
+    /// A pause before the next reading, and the order again if it has long not been followed.
+    async fn rest(&mut self, pause: bool) -> Result<(), PowerError> {
+        if pause {
+            let pause = self.pause();
+            let left = self.ends.map_or(pause, |ends| clock::now().until(ends));
+            sleep(pause.min(left)).await;
+        }
+        let now = clock::now();
+        if now.since(self.given_at) >= AGAIN_EVERY {
+            self.given_at = now;
+            self.asked.order_again(now + self.patience).await?;
+        }
+        Ok(())
+    }
+
+    /// Never none at all: a device must not be flooded.
+    fn pause(&self) -> Duration {
+        let crowd = u32::try_from(1 + self.asked.neighbours() / CROWD).unwrap_or(u32::MAX);
+        let waited = clock::now().since(self.evidence.ordered_at);
+        let pause = (waited / PAUSE_PART).max(A::PAUSE_MIN).saturating_mul(crowd);
+        pause.min(self.terms.pause_max).max(A::PAUSE_MIN)
+    }
+
+    async fn read(&mut self) -> Result<Reading, PowerError> {
+        let asked_at = clock::now();
+        let (heard_at, on) = self.asked.power(asked_at + self.patience).await?;
+        let reading = Reading { asked_at, heard_at, on };
+        self.evidence.add(reading);
+        Ok(reading)
+    }
+}

@@ -1,0 +1,107 @@
+//! Off, proven; on, read: at any power device, for callers that answer for it themselves, without a
+//! warrant.
+//!
+//! One session carries the order and all its readings; whoever cannot go on in it knows nothing.
+
+use std::time::Duration;
+
+use palisade_host::clock;
+use palisade_protocol::time::Instant;
+
+use super::Ack;
+use super::case::{Asked, CONFIRM_MAX, Case};
+use super::device::{PowerDevice, PowerSession};
+use super::error::PowerError;
+use super::session::PowerStatus;
+use super::verdict::{Evidence, Raised, Terms, Verdict};
+
+/// Orders hard power off and proves it.
+pub(super) async fn fence<D: PowerDevice + ?Sized>(device: &D, terms: &Terms) -> Verdict {
+    let outcome = async {
+        let mut case = begin(device, terms, Order::Off).await?;
+        let is_dead = case.until_off().await?;
+        Ok((is_dead, case.end().0))
+    };
+    match outcome.await {
+        Ok((true, evidence)) => Verdict::Dead(evidence),
+        Ok((false, evidence)) => Verdict::StillOn(evidence),
+        Err(error) => Verdict::Unknown(error),
+    }
+}
+
+/// Orders power on and waits until it is read.
+pub(super) async fn raise<D: PowerDevice + ?Sized>(device: &D, terms: &Terms) -> Raised {
+    let outcome = async {
+        let mut case = begin(device, terms, Order::On).await?;
+        let is_on = case.until_on().await?;
+        Ok((is_on, case.end().0))
+    };
+    match outcome.await {
+        Ok((true, evidence)) => Raised::On(evidence),
+        Ok((false, evidence)) => Raised::StillOff(evidence),
+        Err(error) => Raised::Unknown(error),
+    }
+}
+
+/// Reads power once.
+pub(super) async fn read<D: PowerDevice + ?Sized>(
+    device: &D,
+    terms: &Terms,
+) -> Result<PowerStatus, PowerError> {
+    let by = clock::now() + device.patience(terms);
+    device.open(by).await?.status().await
+}
+
+async fn begin<'a, D: PowerDevice + ?Sized>(
+    device: &D,
+    terms: &'a Terms,
+    order: Order,
+) -> Result<Case<'a, InSession>, PowerError> {
+    let patience = device.patience(terms);
+    let session = device.open(clock::now() + patience).await?;
+    let mut asked = InSession { session, order };
+    let ordered_at = clock::now();
+    let ack = asked.order(ordered_at + patience).await?;
+    let acked = (clock::now(), ack);
+    let device = device.describe();
+    let evidence = Evidence { device, who: None, ordered_at, acked, readings: Vec::new() };
+    Ok(Case::new(asked, terms, evidence).with_patience(patience))
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Order {
+    Off,
+    On,
+}
+
+/// A device in the session of the order.
+struct InSession {
+    session: Box<dyn PowerSession>,
+    order: Order,
+}
+
+impl InSession {
+    async fn order(&mut self, by: Instant) -> Result<Ack, PowerError> {
+        self.session.set_deadline(by);
+        match self.order {
+            Order::Off => self.session.off().await,
+            Order::On => self.session.on().await,
+        }
+    }
+}
+
+/// Each reading may cost a connection or a process: no haste.
+impl Asked for InSession {
+    const CONFIRM_MIN: Duration = CONFIRM_MAX;
+    const PAUSE_MIN: Duration = Duration::from_millis(100);
+
+    async fn power(&mut self, by: Instant) -> Result<(Instant, bool), PowerError> {
+        self.session.set_deadline(by);
+        let status = self.session.status().await?;
+        Ok((clock::now(), status.on))
+    }
+
+    async fn order_again(&mut self, by: Instant) -> Result<(), PowerError> {
+        self.order(by).await.map(drop)
+    }
+}
