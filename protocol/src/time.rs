@@ -100,6 +100,12 @@ pub fn shortened_by_drift(span: Duration, ppm: u32) -> Duration {
     span.saturating_sub(Duration::from_nanos(u64::try_from(loss).unwrap_or(u64::MAX)))
 }
 
+/// `span` lengthened by `ppm` parts per million, twice: what a span of one drifting clock may at most
+/// be on another. Saturates.
+pub fn lengthened_by_drift(span: Duration, ppm: u32) -> Duration {
+    span.saturating_add(span.saturating_sub(shortened_by_drift(span, ppm)))
+}
+
 /// `Duration::as_nanos` in 64 bits; saturates.
 #[expect(clippy::as_conversions, reason = "u64::from is not const; 32 bits always fit")]
 const fn nanos(span: Duration) -> u64 {
@@ -128,6 +134,13 @@ mod tests {
         let promise = Duration::from_millis(1_600);
         assert_eq!(shortened_by_drift(promise, 500), Duration::from_micros(1_598_400));
         assert_eq!(shortened_by_drift(promise, 0), promise);
+    }
+
+    #[test]
+    fn drift_adds_a_thousandth_at_five_hundred_ppm_and_stops_at_the_longest() {
+        let silence = Duration::from_secs(10);
+        assert_eq!(lengthened_by_drift(silence, 500), Duration::from_millis(10_010));
+        assert_eq!(lengthened_by_drift(Duration::MAX, 500), Duration::MAX);
     }
 
     #[test]

@@ -182,12 +182,15 @@ fn about_a_life() -> impl Strategy<Value = Body> {
     let life =
         || ((1..=64_u8).prop_filter_map("a node", NodeId::new), any::<u64>().prop_map(BootId));
     prop_oneof![
-        (life(), why(), flag()).prop_map(|((target, boot), why, bind)| Body::Condemn(Condemn {
-            target,
-            boot,
-            why,
-            bind
-        })),
+        (life(), why(), flag(), any::<Option<u32>>()).prop_map(
+            |((target, boot), why, bind, silent_ms)| Body::Condemn(Condemn {
+                target,
+                boot,
+                why,
+                bind,
+                silent_ms,
+            })
+        ),
         (life(), flag(), flag(), flag()).prop_map(
             |((target, boot), bound, promise_over, dog_trusted)| Body::Agreed(Agreed {
                 target,

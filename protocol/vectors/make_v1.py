@@ -102,7 +102,10 @@ KINDS = {
     "leave": (6, []),
     "leave-ack": (7, []),
     "beat": (8, [("holding", "bool"), ("granting", "u64"), ("config", "u32")]),
-    "condemn": (9, [("target", "node"), ("boot", "u64"), ("why", "why"), ("bind", "bool")]),
+    "condemn": (9, [
+        ("target", "node"), ("boot", "u64"), ("why", "why"), ("bind", "bool"),
+        ("silent_ms", "maybe-u32"),
+    ]),
     "agreed": (10, [
         ("target", "node"), ("boot", "u64"), ("bound", "bool"), ("promise_over", "bool"),
         ("dog_trusted", "bool"),
@@ -131,6 +134,8 @@ def spell(kind_of_field: str, value) -> bytes:
         case "u32" | "u64":
             assert value < 1 << int(kind_of_field[1:])
             return varint(value)
+        case "maybe-u32":
+            return bytes([0]) if value is None else bytes([1]) + spell("u32", value)
         case "decline" if value.startswith("over "):
             proof = value.removeprefix("over ")
             return varint(ENUMS["decline"].index("over")) + spell("proof", proof)
@@ -291,7 +296,9 @@ def bodies() -> None:
     for turn, why in enumerate(ENUMS["why"]):
         for bind in ["no", "yes"]:
             boot = U64_EDGES[-1 - turn]
-            frame(f"condemn-{why}-{bind}", "condemn", [1, 2, 64][turn], boot, why, bind, **VOTERS)
+            silent_ms = {"no": None, "yes": U32_EDGES[turn]}[bind]
+            life = ([1, 2, 64][turn], boot)
+            frame(f"condemn-{why}-{bind}", "condemn", *life, why, bind, silent_ms, **VOTERS)
     for turn in range(8):
         bits = ["yes" if turn & bit else "no" for bit in (1, 2, 4)]
         frame(f"agreed-{turn}", "agreed", 64 - turn, U64_EDGES[turn], *bits, **VOTERS)
@@ -302,6 +309,7 @@ def bodies() -> None:
     for turn, proof in enumerate(ENUMS["proof"]):
         frame(f"fenced-{proof}", "fenced", 64, U64_EDGES[-1 - turn], proof, **VOTERS)
     frame("beat-longest", "beat", "yes", 2**64 - 1, 2**32 - 1, **VOTERS)
+    frame("condemn-longest", "condemn", 64, 2**64 - 1, "health", "yes", most, **VOTERS)
     frame("agreed-longest", "agreed", 64, 2**64 - 1, "yes", "yes", "yes", **VOTERS)
     frame("declined-longest", "declined", 64, 2**64 - 1, "over operator", **VOTERS)
     frame("fenced-ack-least", "fenced-ack", 1, 0, **VOTERS)
@@ -365,6 +373,8 @@ def refusals() -> None:
     refused_frame("number-of-33-bits", "bad-body", 1, renew + b"\xff\xff\xff\xff\x1f")
     refused_frame("number-without-end", "bad-body", 1, renew + b"\xff\xff\xff\xff\xff")
     refused_frame("variant-unknown", "bad-body", 5, b"\3")
+    refused_frame("maybe-2", "bad-body", 9, b"\1\0\0\0\2\0", src="voter 3")
+    refused_frame("maybe-without-number", "bad-body", 9, b"\1\0\0\0\1", src="voter 3")
     for node in [0, 65, 255]:
         refused_frame(f"node-{node}", "bad-body", 13, bytes([node, 0]), src="voter 3")
 

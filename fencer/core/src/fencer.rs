@@ -137,6 +137,10 @@ pub struct FencerCore {
     grants_from: Instant,
     /// Nothing is agreed to before.
     agrees_from: Instant,
+    /// From when on no life lives that this voter granted before its start, and none since.
+    dead_by: Instant,
+    /// Since when this clock is known to have gone on.
+    clock_since: Instant,
     /// No member whose power can be cut is granted anything before: an Off that this voter has
     /// agreed to and forgotten may be under way.
     falls_until: Instant,
@@ -184,6 +188,8 @@ impl FencerCore {
             case_number: 0,
             grants_from,
             agrees_from,
+            dead_by,
+            clock_since: now,
             falls_until,
             hold_told: false,
             ears_since: now,

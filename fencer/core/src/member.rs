@@ -32,8 +32,8 @@ pub(crate) struct Member {
     pub(crate) left_at: Instant,
     /// The life that was told about as no concern of this voter.
     pub(crate) given_up: Option<BootId>,
-    /// The life that the one known has replaced.
-    pub(crate) former: Option<BootId>,
+    /// When this voter last withheld what others may have granted, because it held back itself.
+    pub(crate) held_back_at: Option<Instant>,
     /// Until when no later life is admitted, and for whom.
     pub(crate) hold: Option<Hold>,
     /// Until when an Off may take effect of a shooter that another has followed, or that this voter
@@ -76,7 +76,7 @@ impl Member {
             left: None,
             left_at: Instant::BOOT,
             given_up: None,
-            former: None,
+            held_back_at: None,
             hold: None,
             orphaned_until: Instant::BOOT,
             attended_at: Instant::BOOT,
@@ -175,9 +175,19 @@ impl Member {
         self.left == Some(boot)
     }
 
-    /// Whether the life known came after `boot`.
-    pub(crate) fn has_outlived(&self, boot: BootId) -> bool {
-        self.former == Some(boot) && self.peer.boot() != Some(boot)
+    /// Whether the life known came after `boot`, or may have: somebody else heard `boot` at
+    /// `heard_at` or later, by this voter's clock; none if nobody can tell.
+    ///
+    /// A frame proves that its sender lived within `echo_max` before it came.
+    pub(crate) fn may_have_outlived(
+        &self,
+        boot: BootId,
+        heard_at: Option<Instant>,
+        echo_max: Duration,
+    ) -> bool {
+        let other = self.peer.boot().is_some_and(|known| known != boot);
+        let last_of_known = self.peer.heard_at().map(|at| at + echo_max);
+        other && (heard_at.is_none() || heard_at < last_of_known)
     }
 
     /// Forgets an unclosed sentence.

@@ -194,6 +194,9 @@ pub struct Condemn {
     /// Whether an answer binds, or only says how it would be: nobody is condemned before a majority
     /// would.
     pub bind: bool,
+    /// How long the asker has not heard that life, in milliseconds, rounded up; none if it has not
+    /// heard it since its own start, or cannot tell. It says which of two lives is the later one.
+    pub silent_ms: Option<u32>,
 }
 
 /// Yes. If bound: that life is condemned on my disk, and I admit no later one for the life of a
@@ -222,7 +225,7 @@ pub enum Decline {
     Holding,
     /// The asker's own node is condemned.
     AskerCondemned,
-    /// Another shooter is at work on the target.
+    /// Another shooter is at work on the target, or the target's fencer is at work itself.
     OtherShooter,
     /// The condemnation is being written; ask again.
     Writing,

@@ -46,6 +46,11 @@ impl Stanza {
         self.text(name).parse().unwrap_or_else(|why| panic!("{}: {name}: {why:?}", self.name))
     }
 
+    /// The field called `name`, a number or "none".
+    pub(crate) fn maybe<T: FromStr<Err: Debug>>(&self, name: &str) -> Option<T> {
+        (self.text(name) != "none").then(|| self.number(name))
+    }
+
     /// The field called `name`, two numbers or "none".
     pub(crate) fn pair(&self, name: &str) -> Option<(u32, u32)> {
         let (first, second) = self.text(name).split_once(' ')?;

@@ -196,6 +196,7 @@ fn sentence(stanza: &Stanza, says: &str) -> Body {
             boot,
             why: named(stanza, "body.why"),
             bind: stanza.flag("body.bind"),
+            silent_ms: stanza.maybe("body.silent_ms"),
         }),
         "agreed" => Body::Agreed(Agreed {
             target,

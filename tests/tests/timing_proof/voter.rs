@@ -90,7 +90,8 @@ impl Voter {
         let asker = Peer::voter(node(asker));
         let greeting = self.hears(now, asker, None, Body::Pardon(nobody()));
         let hello = seq_to(&greeting, asker).expect("it greets");
-        let condemn = Condemn { target: node(TARGET), boot: LIFE, why: Why::Operator, bind };
+        let condemn =
+            Condemn { target: node(TARGET), boot: LIFE, why: Why::Operator, bind, silent_ms: None };
         let mut effects = self.hears(now, asker, Some(hello), Body::Condemn(condemn));
         if let Some(version) = effects.persist.as_ref().map(|state| state.version) {
             self.core.handle(now, Input::Durable { version }, &mut effects);

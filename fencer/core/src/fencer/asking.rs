@@ -290,14 +290,15 @@ impl FencerCore {
             return;
         }
         let Case { target, boot, why, .. } = *case;
-        let condemn = Condemn { target, boot, why, bind: case.binds_anybody() };
+        let silent_ms = self.silent_ms(now, target, boot);
+        let condemn = Condemn { target, boot, why, bind: case.binds_anybody(), silent_ms };
         self.vote_myself(now, case, &condemn);
         self.post_to_voters(now, Body::Condemn(condemn), effects);
     }
 
     fn vote_myself(&mut self, now: Instant, case: &mut Case, condemn: &Condemn) {
         let me = self.config.me;
-        match self.opine(now, me, condemn) {
+        match self.opine(now, (me, now), condemn) {
             Ok(()) => {
                 if condemn.bind {
                     self.bind(now, (me, None), condemn);
@@ -310,6 +311,13 @@ impl FencerCore {
             }
             Err(why) => case.declined(me, why, now),
         }
+    }
+
+    /// How long this voter has not heard a life, for those who know another of that machine.
+    fn silent_ms(&self, now: Instant, target: NodeId, boot: BootId) -> Option<u32> {
+        let known = self.member(target).filter(|member| member.peer.boot() == Some(boot))?;
+        let heard_at = known.peer.heard_at().filter(|at| *at >= self.clock_since)?;
+        u32::try_from(now.since(heard_at).as_nanos().div_ceil(1_000_000)).ok()
     }
 
     fn warranted(&mut self, now: Instant, case: &mut Case, effects: &mut Effects) {
@@ -387,11 +395,12 @@ fn record(case: &mut Case, voter: NodeId, agreed: Agreed, asked_at: Instant) {
 }
 
 impl Member {
-    /// The life that this voter grants, and since when it is silent.
+    /// The life that this voter grants, or others may while this one holds back, and since when it
+    /// is silent.
     fn serving(&self) -> Option<(BootId, Instant)> {
         let boot = self.peer.boot()?;
         let serving = !self.has_left(boot) && self.sentence(boot).is_none();
-        let granted_at = self.granted_at.filter(|_| serving)?;
-        Some((boot, self.pardoned_at.map_or(granted_at, |at| at.max(granted_at))))
+        let served_at = self.granted_at.max(self.held_back_at).filter(|_| serving)?;
+        Some((boot, self.pardoned_at.map_or(served_at, |at| at.max(served_at))))
     }
 }

@@ -70,10 +70,9 @@ impl FencerCore {
     fn adopt_life(&mut self, now: Instant, frame: &Frame) {
         let falls = self.config.timing.raw().warrant.saturating_add(FALL_MAX);
         if let Some(member) = self.member_mut(frame.src) {
-            let former = member.peer.boot();
             member.peer.adopt(now, frame);
-            member.former = former;
             member.granted_at = None;
+            member.held_back_at = None;
             member.word = None;
             member.left = None;
             member.suspected = None;
@@ -126,7 +125,7 @@ impl FencerCore {
         let lapsed = member.and_then(|m| m.hold).filter(|hold| now >= hold.until);
         let over = member.and_then(|m| m.sentences().iter().rfind(|s| s.closed.is_some()));
         if let (Some(Hold { shooter, .. }), Some(Sentence { boot, .. })) = (lapsed, over.copied()) {
-            let condemn = Condemn { target, boot, why: Why::Silence, bind: false };
+            let condemn = Condemn { target, boot, why: Why::Silence, bind: false, silent_ms: None };
             self.post(now, Peer::voter(shooter), None, Body::Condemn(condemn), effects);
         }
     }
@@ -146,7 +145,14 @@ impl FencerCore {
                 self.condemned_speaks(now, frame, effects);
                 self.withhold(now, frame, Withheld::Condemned, effects);
             }
-            Some(why) => self.withhold(now, frame, why, effects),
+            Some(why) => {
+                if matches!(why, Withheld::BootHold | Withheld::Amnesia)
+                    && let Some(member) = self.member_mut(frame.src)
+                {
+                    member.held_back_at = Some(now);
+                }
+                self.withhold(now, frame, why, effects);
+            }
             None => self.grant(now, frame, renew, effects),
         }
     }

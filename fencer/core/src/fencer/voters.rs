@@ -52,7 +52,7 @@ impl FencerCore {
         }
         match frame.body {
             Body::Beat(beat) => self.voter_beat(now, id, beat, effects),
-            Body::Condemn(condemn) => self.asked(now, frame, condemn, effects),
+            Body::Condemn(condemn) => self.asked((now, asked_at), frame, condemn, effects),
             Body::Agreed(agreed) => self.agreed(id, agreed, asked_at),
             Body::Declined(declined) => self.declined(now, (id, asked_at), declined, effects),
             Body::Fenced(fenced) => self.told_fenced(now, frame, fenced, effects),
@@ -80,16 +80,18 @@ impl FencerCore {
         voter.config_told = differs;
         voter.beat = Some(beat);
         voter.beats = voter.beats.saturating_add(1);
-        self.notice_standstill(id);
+        self.notice_standstill(now, id);
     }
 
     /// A voter from which more beats came at once than a network holds back says that this machine
-    /// stood still, its clock too, as a paused virtual one does: what was agreed to before is void.
-    fn notice_standstill(&mut self, id: NodeId) {
+    /// stood still, its clock too, as a paused virtual one does: what was agreed to before is void, and how
+    /// long somebody has been silent is not known.
+    fn notice_standstill(&mut self, now: Instant, id: NodeId) {
         let raw = self.config.timing.raw();
         let outruns =
             |voter: &Voter| raw.beat.saturating_mul(u32::from(voter.beats)) > raw.suspect_after;
         if self.voters.iter().any(|voter| voter.id == id && outruns(voter)) {
+            self.clock_since = now;
             self.cases.iter_mut().for_each(Case::void_votes);
         }
     }

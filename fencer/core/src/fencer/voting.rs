@@ -1,7 +1,7 @@
 //! Questions of other voters: what this voter would say, and what binds it.
 
 use palisade_protocol::ids::{BootId, NodeId, Peer};
-use palisade_protocol::time::Instant;
+use palisade_protocol::time::{Duration, Instant, lengthened_by_drift};
 use palisade_protocol::wire::{
     Agreed, Body, Condemn, Decline, Declined, Echo, Fenced, Frame, Pardon, ProofKind,
 };
@@ -13,16 +13,17 @@ use crate::member::{Hold, Member};
 use crate::news::{Alarm, News};
 
 impl FencerCore {
+    /// `asked_at` is the earliest moment at which the question can have been asked.
     pub(super) fn asked(
         &mut self,
-        now: Instant,
+        (now, asked_at): (Instant, Instant),
         frame: &Frame,
         condemn: Condemn,
         effects: &mut Effects,
     ) {
         let asker = frame.src.node;
         self.attended(now, asker, &condemn);
-        match self.opine(now, asker, &condemn) {
+        match self.opine(now, (asker, asked_at), &condemn) {
             Err(why) => self.decline(now, frame, &condemn, why, effects),
             Ok(()) if condemn.bind => {
                 self.give_way(now, asker, &condemn, effects);
@@ -73,7 +74,7 @@ impl FencerCore {
     pub(super) fn opine(
         &self,
         now: Instant,
-        asker: NodeId,
+        (asker, asked_at): (NodeId, Instant),
         condemn: &Condemn,
     ) -> Result<(), Decline> {
         let member = self.member(condemn.target).ok_or(Decline::UnknownLife)?;
@@ -82,7 +83,7 @@ impl FencerCore {
         }
         let sentence = member.sentence(condemn.boot);
         if sentence.is_none() {
-            self.opine_on_living(now, member, condemn)?;
+            self.opine_on_living((now, asked_at), member, condemn)?;
         }
         if self.disk_failed {
             return Err(Decline::DiskFailed);
@@ -91,7 +92,8 @@ impl FencerCore {
             return Err(Decline::AskerCondemned);
         }
         let shooter = member.shooter(now).filter(|_| !self.gives_way(asker, condemn));
-        if shooter.is_some_and(|shooter| shooter != asker) {
+        let at_work = sentence.is_none() && self.is_at_work(now, condemn.target);
+        if at_work || shooter.is_some_and(|shooter| shooter != asker) {
             return Err(Decline::OtherShooter);
         }
         let over = sentence.and_then(|sentence| sentence.closed).filter(|_| shooter.is_none());
@@ -99,7 +101,7 @@ impl FencerCore {
     }
 
     /// Binds this voter to `asker`'s case: from now on it grants that life nothing, and admits no
-    /// later one for the life of a warrant.
+    /// later one for the life of a warrant. An earlier one is nobody's concern any more.
     pub(super) fn bind(
         &mut self,
         now: Instant,
@@ -107,9 +109,15 @@ impl FencerCore {
         condemn: &Condemn,
     ) {
         let until = now + self.config.timing.raw().warrant;
+        self.cases.retain(|case| {
+            case.target != condemn.target || case.boot == condemn.boot || case.binds_anybody()
+        });
         let start = asked.map_or(self.config.start, |asked| asked.start);
         let Some(member) = self.member_mut(Peer::member(condemn.target)) else { return };
         member.is_held_by(Hold { shooter, until, asked });
+        if member.peer.boot() != Some(condemn.boot) {
+            (member.granted_at, member.held_back_at) = (None, None);
+        }
         let is_new = member.condemn(condemn.boot);
         if member.shot_by(condemn.boot, shooter, start) || is_new {
             self.changed();
@@ -201,15 +209,14 @@ impl FencerCore {
 
     fn opine_on_living(
         &self,
-        now: Instant,
+        (now, asked_at): (Instant, Instant),
         member: &Member,
         condemn: &Condemn,
     ) -> Result<(), Decline> {
         let span = self.config.timing.raw().suspect_after;
         let heard = member.heard_within(now, span);
-        let left = member.peer.boot().is_some_and(|known| member.has_left(known));
-        let later = (heard || left) && member.peer.boot() != Some(condemn.boot);
-        if later || member.has_outlived(condemn.boot) {
+        let heard_at = self.heard_by_the_asker(asked_at, condemn);
+        if member.may_have_outlived(condemn.boot, heard_at, self.config.timing.echo_max()) {
             return Err(Decline::UnknownLife);
         }
         if !condemn.why.is_order() && member.has_left(condemn.boot) {
@@ -219,7 +226,33 @@ impl FencerCore {
         if !condemn.why.is_order() && (heard || !listened) {
             return Err(Decline::StillHeard);
         }
+        if member.peer.boot().is_none() && self.may_have_served_a_later_one(now, heard_at) {
+            return Err(Decline::Holding);
+        }
         Ok(())
+    }
+
+    /// Whether this voter is bound to a case of the fencer of `node`. Then it does not condemn that
+    /// machine, as it agrees with no fencer whose machine it has condemned: of machines that shoot
+    /// each other in a ring too many would fall for a majority to give any power back.
+    fn is_at_work(&self, now: Instant, node: NodeId) -> bool {
+        self.members.iter().any(|member| member.shooter(now) == Some(node))
+    }
+
+    /// The earliest moment, by this voter's clock, at which the asker can have heard last what it asks
+    /// about.
+    fn heard_by_the_asker(&self, asked_at: Instant, condemn: &Condemn) -> Option<Instant> {
+        let silence = Duration::from_millis(u64::from(condemn.silent_ms?));
+        let drift_ppm = self.config.timing.raw().drift_ppm;
+        Some(asked_at.before(lengthened_by_drift(silence, drift_ppm)))
+    }
+
+    /// Whether this voter, which has not heard that machine since its start, may have granted it
+    /// a later life before that: one that has not ended by itself yet, and that the asker, whose news
+    /// are older, need not know.
+    fn may_have_served_a_later_one(&self, now: Instant, heard_at: Option<Instant>) -> bool {
+        let since = self.started_at + self.config.timing.echo_max();
+        now < self.dead_by && heard_at < Some(since)
     }
 
     /// Two shooters that asked at one moment would hold each other off for ever: the one ranked behind

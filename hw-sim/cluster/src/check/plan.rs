@@ -65,6 +65,8 @@ fn one_fault_after_a_mishap() -> Vec<Setting> {
     all.push(pair(3, 8).after(Mishap::LeavesBriefly).then(4, Mishap::Ordered));
     let reborn = pair(2, 9).after(Mishap::LostToWitness).then(0, Mishap::Reset);
     all.push(reborn.then(6, Mishap::OrderedByWitness));
+    let replaced = pair(2, 9).after(Mishap::LostToWitness).then(0, Mishap::Reset);
+    all.push(replaced.then(1, Mishap::FencerRestarts).then(6, Mishap::CutOff));
     let reset = powerless(13).replaying(10).then(2, Mishap::Reset);
     all.push(reset.then(2, Mishap::FencerRestarts).then(9, Mishap::CutOff));
     all.push(Setting::apart(3, Menu::Frames, 1, 9).after(Mishap::CutOff));

@@ -2,13 +2,12 @@
 
 use palisade_protocol::ids::{BootId, NodeMask};
 use palisade_protocol::wire::{
-    Agreed, Body, Condemn, Decline, Declined, Kind, Leave, Pardon, ProofKind, Request, Why,
-    Withheld,
+    Agreed, Body, Decline, Kind, Leave, Pardon, ProofKind, Request, Why, Withheld,
 };
 
 use super::rig::{
-    AGREES, BEAT, Disk, EXPIRED, NS, Rig, SPAN, START, TARGET, Vote, WARRANT, agent, config,
-    fencer, first_life, ms, node, recalled,
+    AGREES, BEAT, Disk, EXPIRED, FIRE, NS, Rig, SPAN, START, TARGET, Vote, WARRANT, agent, config,
+    declined, fencer, first_life, has_agreed, ms, node, recalled,
 };
 use crate::config::FencerConfig;
 use crate::fencer::Input;
@@ -21,17 +20,6 @@ const KNOWS_BETTER: Vote = Vote::Declines(Decline::UnknownLife);
 
 fn kinds(rig: &Rig) -> Vec<ProofKind> {
     rig.proofs.iter().map(Proof::kind).collect()
-}
-
-fn declined(answer: Option<Body>) -> Option<Decline> {
-    match answer {
-        Some(Body::Declined(Declined { why, .. })) => Some(why),
-        _ => None,
-    }
-}
-
-fn has_agreed(answer: Option<Body>) -> bool {
-    matches!(answer, Some(Body::Agreed(_)))
 }
 
 /// A target that left and is heard no more.
@@ -93,9 +81,10 @@ fn where_the_life_known_has_left_nobody_agrees_to_end_an_earlier_one() {
     for why in [Why::Silence, Why::Operator] {
         let mut rig = has_left();
         rig.run_for(ms(2_000));
-        let condemn = Condemn { target: node(TARGET), boot: BootId(0xdead), why, bind: true };
-        let answer = rig.says(fencer(2), Body::Condemn(condemn)).pop();
-        assert_eq!(declined(answer), Some(Decline::UnknownLife), "the command would hit the last");
+        for silent_ms in [None, Some(2_001)] {
+            let answer = rig.asks_about(2, BootId(0xdead), why, silent_ms);
+            assert_eq!(declined(answer), Some(Decline::UnknownLife), "the last would be hit");
+        }
     }
 }
 
@@ -162,6 +151,86 @@ fn a_restarted_voter_that_forgot_the_shooter_agrees_with_nobody_while_its_warran
     assert!(has_agreed(rig.asks(3, TARGET, Why::Silence, true)));
 }
 
+/// Its fencer was restarted; or stood still while the machine got the life that this one knows.
+#[test]
+fn of_two_silent_lives_the_one_that_was_heard_last_is_condemned_and_if_nobody_can_tell_none() {
+    let asked_after = |silent_ms| {
+        let mut rig = Rig::new();
+        rig.silence(agent(TARGET));
+        rig.run_for(ms(2_000));
+        rig.asks_about(2, BootId(0xdead), Why::Silence, silent_ms)
+    };
+    let heard_before = ms(2_000).as_millis().try_into().ok();
+    for silent_ms in [heard_before, Some(u32::MAX), None] {
+        assert_eq!(declined(asked_after(silent_ms)), Some(Decline::UnknownLife), "{silent_ms:?}");
+    }
+    assert!(has_agreed(asked_after(Some(1_000))), "it is the later one");
+}
+
+/// It was restarted: before that it may have granted a later life than the asker knows.
+#[test]
+fn a_voter_that_has_just_started_ends_no_life_of_which_the_news_are_older_than_its_start() {
+    let asked_after = |restarted_for, silent_ms| {
+        let mut rig = Rig::starting(config(), recalled(3, None));
+        rig.silence(agent(TARGET));
+        rig.run_for(restarted_for);
+        rig.asks_about(2, BootId(0xdead), Why::Silence, silent_ms)
+    };
+    let soon = ms(1_000);
+    for silent_ms in [Some(900), Some(1_500), Some(u32::MAX), None] {
+        assert_eq!(declined(asked_after(soon, silent_ms)), Some(Decline::Holding), "{silent_ms:?}");
+    }
+    assert!(has_agreed(asked_after(soon, Some(400))), "heard after the start: the last one");
+    let dead_by = WARRANT + FIRE;
+    for silent_ms in [Some(10_000), None] {
+        assert_eq!(declined(asked_after(dead_by, silent_ms)), None, "whatever it served is dead");
+        let sooner = dead_by.saturating_sub(ms(100));
+        assert_eq!(declined(asked_after(sooner, silent_ms)), Some(Decline::Holding));
+    }
+}
+
+#[test]
+fn nobody_who_is_at_work_is_condemned_by_those_who_are_bound_to_him() {
+    let mut rig = Rig::new();
+    assert!(has_agreed(rig.asks(2, TARGET, Why::Operator, true)));
+    let bound_at = rig.now;
+    for bind in [false, true] {
+        let answer = rig.asks(3, 2, Why::Operator, bind);
+        assert_eq!(declined(answer), Some(Decline::OtherShooter));
+    }
+    rig.run_to(bound_at + WARRANT);
+    assert_eq!(
+        declined(rig.asks(3, 2, Why::Operator, true)),
+        None,
+        "unless it has not asked again"
+    );
+    assert_eq!(declined(rig.asks(2, TARGET, Why::Operator, true)), Some(Decline::AskerCondemned));
+}
+
+/// A frame proves that its sender lived within `echo_max` before it came: less than that tells nothing.
+#[test]
+fn two_lives_heard_at_about_one_time_are_not_told_apart() {
+    let mut rig = Rig::new();
+    let silent_since = rig.now;
+    rig.silence(agent(TARGET));
+    rig.run_for(ms(2_000));
+    let since = u32::try_from(rig.now.since(silent_since).as_millis()).unwrap();
+    let answer = rig.asks_about(2, BootId(0xdead), Why::Silence, Some(since - 250));
+    assert_eq!(declined(answer), Some(Decline::UnknownLife));
+}
+
+#[test]
+fn a_life_that_was_replaced_unheard_is_no_concern_once_the_next_one_is_condemned() {
+    let mut rig = Rig::new();
+    rig.votes(HEARS, HEARS);
+    rig.silence(agent(TARGET));
+    rig.run_for(ms(1_000));
+    assert_eq!(rig.core.cases().count(), 1, "the life known is suspected");
+    assert!(has_agreed(rig.asks_about(2, BootId(0xdead), Why::Silence, Some(400))));
+    rig.run_for(ms(500));
+    assert_eq!(rig.core.cases().count(), 0);
+}
+
 #[test]
 fn a_life_known_to_be_replaced_is_not_condemned_when_the_next_one_falls_silent() {
     let mut rig = Rig::new();
@@ -171,9 +240,11 @@ fn a_life_known_to_be_replaced_is_not_condemned_when_the_next_one_falls_silent()
     rig.silence(agent(TARGET));
     rig.run_for(ms(500));
     for why in [Why::Silence, Why::Operator] {
-        let condemn = Condemn { target: node(TARGET), boot: former, why, bind: true };
-        let answer = rig.says(fencer(2), Body::Condemn(condemn)).pop();
-        assert_eq!(declined(answer), Some(Decline::UnknownLife), "{why:?} would cut the next life");
+        for silent_ms in [None, Some(1_001)] {
+            let answer = rig.asks_about(2, former, why, silent_ms);
+            let unknown = Some(Decline::UnknownLife);
+            assert_eq!(declined(answer), unknown, "{why:?} would cut the next life");
+        }
     }
     assert!(has_agreed(rig.asks(2, TARGET, Why::Silence, true)), "the life that fell silent");
 }
@@ -341,10 +412,9 @@ fn a_condemned_life_is_taken_up_before_an_older_one_that_is_only_suspected() {
     let mut rig = Rig::new();
     rig.votes(HEARS, HEARS);
     rig.silence(agent(TARGET));
-    rig.run_for(ms(600));
+    rig.run_for(ms(1_000));
     let next = BootId(first_life(TARGET).0 + 1);
-    let condemn = Condemn { target: node(TARGET), boot: next, why: Why::Silence, bind: true };
-    assert!(has_agreed(rig.says(fencer(2), Body::Condemn(condemn)).pop()));
+    assert!(has_agreed(rig.asks_about(2, next, Why::Silence, Some(400))));
     rig.votes(Vote::Mute, AGREES);
     rig.run_for(WARRANT + ms(500));
     assert_eq!(rig.core.cases().map(|case| case.boot).collect::<Vec<_>>(), [next]);

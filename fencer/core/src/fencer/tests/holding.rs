@@ -133,11 +133,25 @@ fn a_member_that_was_never_seen_is_not_lost() {
     assert_eq!(rig.member(TARGET).boot, None);
 }
 
+/// The others may have granted it, and may know a life before it alone.
 #[test]
-fn a_member_that_was_only_held_back_is_not_lost_either() {
+fn a_member_heard_while_it_was_held_back_and_silent_since_is_lost() {
     let mut rig = Rig::starting(config(), recalled());
     rig.run_for(ms(1_000));
     rig.silence(agent(TARGET));
     rig.run_for(ms(20_000));
+    assert_eq!(rig.told(|news| matches!(news, News::Suspected { .. })), 1);
+}
+
+#[test]
+fn a_member_held_back_because_somebody_is_at_work_on_it_is_not_lost() {
+    let mut rig = Rig::new();
+    rig.silence(agent(TARGET));
+    rig.asks(2, TARGET, Why::Operator, true);
+    rig.reborn(TARGET);
+    rig.run_for(ms(200));
+    assert_eq!(rig.renews(TARGET), Err(Withheld::Fencing));
+    rig.silence(agent(TARGET));
+    rig.run_for(WARRANT.saturating_mul(3));
     assert_eq!(rig.told(|news| matches!(news, News::Suspected { .. })), 0);
 }

@@ -273,7 +273,8 @@ fn whoever_asks_about_a_released_life_is_told_that_nobody_is_at_work_on_it() {
     rig.run_for(ms(200));
     assert_eq!(rig.renews(TARGET), Ok(()));
     rig.forget();
-    let condemn = Condemn { target: node(TARGET), boot, why: Why::Silence, bind: true };
+    let condemn =
+        Condemn { target: node(TARGET), boot, why: Why::Silence, bind: true, silent_ms: None };
     rig.says(fencer(3), Body::Condemn(condemn));
     assert_eq!(rig.sent_kinds(Kind::DECLINED), 1);
     assert_eq!(rig.sent_kinds(Kind::PARDON), 1);

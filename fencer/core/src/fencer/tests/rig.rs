@@ -238,6 +238,18 @@ fn agrees(condemn: &Condemn, promise_over: bool, dog_trusted: bool) -> Body {
     Body::Agreed(Agreed { target, boot, bound, promise_over, dog_trusted })
 }
 
+/// Why an answer says no.
+pub(super) fn declined(answer: Option<Body>) -> Option<Decline> {
+    match answer {
+        Some(Body::Declined(Declined { why, .. })) => Some(why),
+        _ => None,
+    }
+}
+
+pub(super) fn has_agreed(answer: Option<Body>) -> bool {
+    matches!(answer, Some(Body::Agreed(_)))
+}
+
 /// The fencer and all that is around it.
 pub(super) struct Rig {
     pub(super) core: FencerCore,
@@ -390,7 +402,20 @@ impl Rig {
     /// The fencer of `asker` asks about the life of `target`; the answer, if there is one already.
     pub(super) fn asks(&mut self, asker: u8, target: u8, why: Why, bind: bool) -> Option<Body> {
         let boot = self.life(target);
-        let condemn = Condemn { target: node(target), boot, why, bind };
+        let condemn = Condemn { target: node(target), boot, why, bind, silent_ms: None };
+        self.says(fencer(asker), Body::Condemn(condemn)).pop()
+    }
+
+    /// The fencer of `asker` has not heard `boot` of the usual target for so long, and asks this one
+    /// to be bound; the answer, if there is one already.
+    pub(super) fn asks_about(
+        &mut self,
+        asker: u8,
+        boot: BootId,
+        why: Why,
+        silent_ms: Option<u32>,
+    ) -> Option<Body> {
+        let condemn = Condemn { target: node(TARGET), boot, why, bind: true, silent_ms };
         self.says(fencer(asker), Body::Condemn(condemn)).pop()
     }
 

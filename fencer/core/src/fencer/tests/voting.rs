@@ -1,24 +1,15 @@
 //! What this voter says when it is asked, and what binds it.
 
 use palisade_protocol::ids::BootId;
-use palisade_protocol::wire::{
-    Agreed, Body, Condemn, Decline, Declined, Kind, ProofKind, Why, Withheld,
-};
+use palisade_protocol::wire::{Agreed, Body, Condemn, Decline, Kind, ProofKind, Why, Withheld};
 
 use super::rig::{
-    DIGEST, Disk, NS, PROMISE, Rig, SPAN, START, TARGET, Vote, WARRANT, agent, config, fencer,
-    first_life, ms, node,
+    DIGEST, Disk, NS, PROMISE, Rig, SPAN, START, TARGET, Vote, WARRANT, agent, config, declined,
+    fencer, first_life, has_agreed, ms, node,
 };
 use crate::durable::{DURABLE_MAX, DurableState, Memory};
 use crate::fencer::Input;
 use crate::news::Alarm;
-
-fn declined(answer: Option<Body>) -> Option<Decline> {
-    match answer {
-        Some(Body::Declined(Declined { why, .. })) => Some(why),
-        _ => None,
-    }
-}
 
 fn agreed(answer: Option<Body>) -> Option<Agreed> {
     match answer {
@@ -108,8 +99,13 @@ fn nothing_is_agreed_to_before_it_is_on_the_disk() {
 fn the_answer_that_waited_for_the_disk_echoes_the_question() {
     let mut rig = Rig::new();
     rig.disk = Disk::Slow;
-    let condemn =
-        Condemn { target: node(TARGET), boot: first_life(TARGET), why: Why::Operator, bind: true };
+    let condemn = Condemn {
+        target: node(TARGET),
+        boot: first_life(TARGET),
+        why: Why::Operator,
+        bind: true,
+        silent_ms: None,
+    };
     let question = rig.peer(fencer(2)).says(Body::Condemn(condemn));
     rig.hears(question);
     rig.run_for(ms(100));
@@ -207,7 +203,8 @@ fn the_shooter_itself_may_ask_again_and_is_agreed_to_anew() {
 fn a_life_that_is_not_the_one_heard_is_unknown() {
     let mut rig = Rig::new();
     for why in [Why::Silence, Why::Operator] {
-        let condemn = Condemn { target: node(TARGET), boot: BootId(1), why, bind: true };
+        let condemn =
+            Condemn { target: node(TARGET), boot: BootId(1), why, bind: true, silent_ms: None };
         let answer = rig.says(fencer(2), Body::Condemn(condemn)).pop();
         assert_eq!(declined(answer), Some(Decline::UnknownLife));
     }
@@ -217,7 +214,13 @@ fn a_life_that_is_not_the_one_heard_is_unknown() {
 #[test]
 fn a_node_that_is_not_configured_has_no_life() {
     let mut rig = Rig::new();
-    let condemn = Condemn { target: node(9), boot: BootId(1), why: Why::Operator, bind: true };
+    let condemn = Condemn {
+        target: node(9),
+        boot: BootId(1),
+        why: Why::Operator,
+        bind: true,
+        silent_ms: None,
+    };
     let answer = rig.says(fencer(2), Body::Condemn(condemn)).pop();
     assert_eq!(declined(answer), Some(Decline::UnknownLife));
 }
@@ -254,8 +257,8 @@ fn a_voter_that_has_just_started_has_not_listened_long_enough_to_call_anybody_si
     rig.run_for(ms(250));
     let answer = rig.asks(2, TARGET, Why::Silence, false);
     assert_eq!(declined(answer), Some(Decline::StillHeard));
-    rig.run_for(ms(400));
-    assert!(agreed(rig.asks(2, TARGET, Why::Silence, false)).is_some());
+    rig.run_for(ms(600));
+    assert!(has_agreed(rig.asks_about(2, first_life(TARGET), Why::Silence, Some(400))));
 }
 
 #[test]
