@@ -2,7 +2,6 @@
 
 use std::fmt::Display;
 use std::io::{Write as _, stderr, stdout};
-use std::process::ExitCode;
 use std::sync::OnceLock;
 
 use super::action::Action;
@@ -22,12 +21,12 @@ pub(super) enum Answer {
 
 impl Answer {
     /// 0, 2 or 1.
-    pub(super) fn code(self) -> ExitCode {
-        ExitCode::from(match self {
+    pub(super) const fn code(self) -> u8 {
+        match self {
             Self::Done => 0,
             Self::Failed => 1,
             Self::Off => 2,
-        })
+        }
     }
 }
 
@@ -61,7 +60,7 @@ impl Failed {
     }
 
     /// Tells each line on standard error and in the system's log.
-    pub(super) fn told(self) -> ExitCode {
+    pub(super) fn told(self) -> u8 {
         for line in &self.0 {
             tell(line);
             syslog::tell(Grade::Error, line);

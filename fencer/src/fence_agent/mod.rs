@@ -28,7 +28,6 @@ mod values;
 use std::ffi::OsString;
 use std::fs::File;
 use std::os::fd::AsFd as _;
-use std::process::ExitCode;
 
 pub use rehearse::rehearse;
 
@@ -42,7 +41,7 @@ use values::Values;
 ///
 /// Exit codes: 0 done (for `status`: on), 2 for `status`: off, 1 anything else. One line on standard
 /// error for each failure.
-pub fn main_with(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub fn main_with(args: impl IntoIterator<Item = OsString>) -> u8 {
     let weakness = palisade_host::lockdown::forbid_dumps().err();
     let mut args = args.into_iter();
     called::note(args.next().as_deref());

@@ -40,6 +40,27 @@ fn on_is_0_and_status_0_and_off_is_0_and_status_2_in_all_three_forms() {
     }
 }
 
+/// The first socket would have the number of a closed stream, and be printed to.
+#[test]
+fn an_agent_whose_standard_streams_are_closed_does_what_it_is_told_and_no_more() {
+    let simulator = IpmiSim::start();
+    let status = Command::new("sh")
+        .args(["-c", "exec \"$0\" \"$@\" <&- >&- 2>&-"])
+        .arg(ours())
+        .args(with(&short(simulator.address()), "-o off -v"))
+        .status()
+        .unwrap();
+    assert_eq!((status.code(), simulator.power().as_str()), (Some(0), "0"));
+}
+
+#[test]
+fn an_agent_to_which_nobody_listens_fails_and_is_not_killed_by_a_signal() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = Command::new(ours()).args(["-o", "metadata"]).stdout(writer).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
 #[test]
 fn a_wrong_password_and_an_unknown_user_are_refused_in_one_line_each() {
     let simulator = IpmiSim::start();
