@@ -146,14 +146,18 @@ impl FencerCore {
                 self.withhold(now, frame, Withheld::Condemned, effects);
             }
             Some(why) => {
-                if matches!(why, Withheld::BootHold | Withheld::Amnesia)
-                    && let Some(member) = self.member_mut(frame.src)
-                {
-                    member.held_back_at = Some(now);
-                }
+                self.note_hold(now, frame.src, why);
                 self.withhold(now, frame, why, effects);
             }
             None => self.grant(now, frame, renew, effects),
+        }
+    }
+
+    /// What this voter withholds because it has just started, others may grant.
+    fn note_hold(&mut self, now: Instant, peer: Peer, why: Withheld) {
+        let has_just_started = matches!(why, Withheld::BootHold | Withheld::Amnesia);
+        if let Some(member) = self.member_mut(peer).filter(|_| has_just_started) {
+            member.held_back_at = Some(now);
         }
     }
 
