@@ -117,15 +117,16 @@ impl Reader {
 
     /// Where the head ends, if its end is there.
     fn head_end(&mut self) -> Result<Option<usize>, Rubbish> {
+        if !self.looks_like_http() {
+            return Err(Rubbish::NotHttp);
+        }
         let from = self.searched.saturating_sub(3);
         let tail = self.raw.get(from..).unwrap_or_default();
         let end = tail.windows(4).position(|four| four == b"\r\n\r\n").map(|at| from + at + 4);
         self.searched = self.raw.len();
         match end {
             Some(end) if end <= HEAD_MAX => Ok(Some(end)),
-            None if self.raw.len() <= HEAD_MAX => {
-                self.looks_like_http().then_some(None).ok_or(Rubbish::NotHttp)
-            }
+            None if self.raw.len() <= HEAD_MAX => Ok(None),
             _ => Err(Rubbish::LongHead),
         }
     }
@@ -365,6 +366,7 @@ mod tests {
     fn rubbish_is_known_early() {
         for (bytes, rubbish) in [
             (&b"SSH-2.0-OpenSSH"[..], Rubbish::NotHttp),
+            (b"\r\nHTTP/1.1 204 No Content\r\n\r\n", Rubbish::NotHttp),
             (b"HTTP/1.1 700 Odd\r\n\r\n", Rubbish::NotHttp),
             (b"HTTP/1.1 101 Switching\r\n\r\n", Rubbish::NotHttp),
             (b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}", Rubbish::Length),
