@@ -98,8 +98,7 @@ impl FencerCore {
         effects: &mut Effects,
     ) -> bool {
         if self.member(target).is_some_and(|member| member.sentence(boot).is_some()) {
-            let void = |case: &Case| case.boot != boot && !case.binds_anybody();
-            self.cases.retain(|case| case.target != target || !void(case));
+            self.void_other_lives(target, boot);
         }
         let known = self.cases.iter().any(|case| case.target == target);
         if known || !self.may_shoot(target) || self.brake(now, (target, boot, why), effects) {
@@ -108,6 +107,12 @@ impl FencerCore {
         let case = self.new_case(now, (target, boot, why));
         self.make_room();
         self.cases.push(case).is_ok()
+    }
+
+    /// Cases against other lives of the machine in which `boot` is are moot, unless they bind anybody.
+    pub(super) fn void_other_lives(&mut self, target: NodeId, boot: BootId) {
+        self.cases
+            .retain(|case| case.target != target || case.boot == boot || case.binds_anybody());
     }
 
     fn new_case(&mut self, now: Instant, who: (NodeId, BootId, Why)) -> Case {

@@ -80,9 +80,7 @@ impl FencerCore {
                 self.changed();
             }
         }
-        self.cases.retain(|case| {
-            case.target != frame.src.node || case.boot == frame.boot || case.binds_anybody()
-        });
+        self.void_other_lives(frame.src.node, frame.boot);
     }
 
     /// A new life proves every earlier one over that is condemned, or that a majority may be bound

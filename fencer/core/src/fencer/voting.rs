@@ -109,9 +109,7 @@ impl FencerCore {
         condemn: &Condemn,
     ) {
         let until = now + self.config.timing.raw().warrant;
-        self.cases.retain(|case| {
-            case.target != condemn.target || case.boot == condemn.boot || case.binds_anybody()
-        });
+        self.void_other_lives(condemn.target, condemn.boot);
         let start = asked.map_or(self.config.start, |asked| asked.start);
         let Some(member) = self.member_mut(Peer::member(condemn.target)) else { return };
         member.is_held_by(Hold { shooter, until, asked });
