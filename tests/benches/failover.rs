@@ -10,7 +10,7 @@ use std::error::Error;
 use std::path::Path;
 use std::process::Command;
 
-use palisade_tests::release;
+use palisade_tests::programs;
 use palisade_tests::series::Series;
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ fn main() -> Result<(), Failure> {
     let words: Vec<String> = env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
     let runs = words.first().map_or(Ok(20), |word| word.parse())?;
     let scenario = words.get(1).map_or("kill", String::as_str);
-    let demo = release::built("palisade-sim", "palisade-sim")?;
+    let demo = programs::released("palisade-sim", "palisade-sim")?;
     let (mut spans, mut bad) = (SPANS.map(|_| Series::default()), 0);
     for seed in 0..runs {
         let report = play(&demo, scenario, seed)?;

@@ -15,7 +15,7 @@ use std::{env, fs, thread};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use palisade_host::clock;
-use palisade_tests::release;
+use palisade_tests::programs;
 use tempfile::TempDir;
 
 type Failure = Box<dyn Error>;
@@ -53,7 +53,7 @@ struct Daemon {
 impl Demo {
     fn start() -> Result<Self, Failure> {
         let files = tempfile::tempdir()?;
-        let mut command = Command::new(release::built("palisade-sim", "palisade-sim")?);
+        let mut command = Command::new(programs::released("palisade-sim", "palisade-sim")?);
         command.args(["demo", "--scenario", "one-link", "--json", "--keep"]);
         command.env("TMPDIR", files.path()).stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.spawn()?;

@@ -182,14 +182,24 @@ fn spawn(folder: &Path) -> Child {
         .expect("ipmi_sim is missing: apt-get install openipmi")
 }
 
-fn write_files(folder: &Path, address: SocketAddr, more: &str, has_chassis: bool) {
-    let (chassis, power) = (folder.join("chassis"), folder.join("power"));
+/// What stands in its folder, which is at `folder` for the one who runs it: each file's name and text.
+/// `more` are lines for its section `lan`.
+#[must_use]
+pub fn files(folder: &Path, address: SocketAddr, more: &str) -> [(&'static str, String); 4] {
+    let control = format!("chassis_control \"{0}/chassis {0}/power\"\n", folder.display());
+    [
+        ("lan.conf", lan(address, more, &control)),
+        ("bmc.emu", EMULATOR.to_owned()),
+        ("power", "1\n".to_owned()),
+        ("chassis", CHASSIS.to_owned()),
+    ]
+}
+
+fn lan(address: SocketAddr, more: &str, control: &str) -> String {
     let auths: String = ["callback", "user", "operator", "admin"]
         .map(|level| format!("allowed_auths_{level} none md2 md5 straight\n"))
         .concat();
-    let control = format!("chassis_control \"{} {}\"\n", chassis.display(), power.display());
-    let control = if has_chassis { control } else { String::new() };
-    let lan = format!(
+    format!(
         "name \"bmc\"\nset_working_mc 0x20\nstartlan 1\naddr {ip} {port}\npriv_limit admin\n{auths}\
          guid {GUID}\n{more}\nendlan\n\
          {control}startnow false\n\
@@ -197,11 +207,17 @@ fn write_files(folder: &Path, address: SocketAddr, more: &str, has_chassis: bool
          user 2 true \"{USER}\" \"{PASSWORD}\" admin 10 none md2 md5 straight\n",
         ip = address.ip(),
         port = address.port(),
-    );
+    )
+}
+
+fn write_files(folder: &Path, address: SocketAddr, more: &str, has_chassis: bool) {
     fs::create_dir(folder.join("state")).expect("a folder for its state");
-    let files = [("lan.conf", lan.as_str()), ("bmc.emu", EMULATOR), ("power", "1\n")];
-    for (name, text) in files.into_iter().chain([("chassis", CHASSIS)]) {
+    for (name, text) in files(folder, address, more) {
         fs::write(folder.join(name), text).expect("its files");
     }
-    fs::set_permissions(chassis, Permissions::from_mode(0o755)).expect("its chassis may run");
+    if !has_chassis {
+        fs::write(folder.join("lan.conf"), lan(address, more, "")).expect("its files");
+    }
+    let runs = Permissions::from_mode(0o755);
+    fs::set_permissions(folder.join("chassis"), runs).expect("its chassis may run");
 }

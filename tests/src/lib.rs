@@ -2,8 +2,9 @@
 
 pub mod bmc;
 pub mod fuzz;
+pub mod guest;
 pub mod ipmi_sim;
-pub mod release;
+pub mod programs;
 pub mod series;
 pub mod smt;
 pub mod tree;

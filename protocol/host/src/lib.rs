@@ -8,6 +8,7 @@ pub mod boot;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod date;
 pub mod durable;
 pub mod failure;
 pub mod journal;

@@ -27,7 +27,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use palisade_host::clock;
-use palisade_tests::release;
+use palisade_tests::programs;
 
 type Failure = Box<dyn Error>;
 
@@ -70,9 +70,9 @@ impl Bench {
     fn built(quick: bool) -> Result<Self, Failure> {
         Ok(Self {
             quick,
-            fence_palisade: release::shipped("palisade-fencer", "fence_palisade")?,
-            palisade: release::shipped("palisade-fencer", "palisade")?,
-            simulator: release::built("palisade-sim", "palisade-sim")?,
+            fence_palisade: programs::shipped("palisade-fencer", "fence_palisade")?,
+            palisade: programs::shipped("palisade-fencer", "palisade")?,
+            simulator: programs::released("palisade-sim", "palisade-sim")?,
         })
     }
 

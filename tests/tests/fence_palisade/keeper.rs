@@ -11,10 +11,11 @@ use palisade_fencer::control::{Answer, Request, ask};
 use palisade_fencer::status::{Stand, Status};
 use palisade_host::clock;
 use palisade_tests::ipmi_sim::{free_port_at, own_address};
+use palisade_tests::programs::tested;
 use tempfile::TempDir;
 
 use super::cluster::written;
-use super::rig::{AMPLE, built, words};
+use super::rig::{AMPLE, words};
 
 /// Longer than a fencer looks away from a machine whose agent was killed.
 const LONG: Duration = Duration::from_secs(60);
@@ -79,8 +80,8 @@ impl Keeper {
 
     pub(super) fn run(&mut self) {
         static FENCER: OnceLock<PathBuf> = OnceLock::new();
-        let mut command =
-            Command::new(FENCER.get_or_init(|| built("palisade-fencer", "palisade-fencer")));
+        let fencer = FENCER.get_or_init(|| tested("palisade-fencer", "palisade-fencer").unwrap());
+        let mut command = Command::new(fencer);
         command.args(["--node", "keeper", "--config"]).arg(self.path("palisade.toml"));
         self.running = Some(self.daemon(command));
     }

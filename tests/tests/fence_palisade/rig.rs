@@ -8,6 +8,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use palisade_tests::ipmi_sim::{PASSWORD, USER, free_port_at, own_address};
+use palisade_tests::programs::tested;
 
 /// Far longer than anything here takes, so that only a hang meets it.
 pub(super) const AMPLE: Duration = Duration::from_secs(10);
@@ -36,36 +37,7 @@ pub(super) fn access_operator(address: SocketAddr) -> Vec<String> {
 /// The agent under test, built if need be.
 pub(super) fn ours() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| built("palisade-fencer", "fence_palisade"))
-}
-
-/// A program of one of our crates; built if need be, unless whoever built this test says that it built all.
-pub(super) fn built(package: &str, name: &str) -> PathBuf {
-    let exe = std::env::current_exe().unwrap();
-    let place = exe.ancestors().nth(2).unwrap();
-    if std::env::var_os("PALISADE_BUILT").is_none() {
-        build(place, package, name);
-    }
-    let program = place.join(name);
-    assert!(program.is_file(), "{name} is not built: start again without PALISADE_BUILT");
-    program
-}
-
-fn build(place: &Path, package: &str, name: &str) {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build.args(["build", "--locked", "--quiet", "-p", package, "--bin", name]);
-    if place.ends_with("release") {
-        build.arg("--release");
-    }
-    // What cargo says about this test is not about that build, and ring would be built anew for it.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            build.env_remove(name);
-        }
-    }
-    assert!(build.status().unwrap().success(), "{name} does not build");
+    BUILT.get_or_init(|| tested("palisade-fencer", "fence_palisade").unwrap())
 }
 
 /// The agent of fence-agents.

@@ -10,12 +10,11 @@ use palisade_fencer::status::{MemberState, Status};
 use palisade_hw::dog::Breed;
 use palisade_hw::face::dog::{DogFace, Settings};
 use palisade_ipmi::chassis::ControlAction;
+use palisade_tests::programs::tested;
 
 use super::exact::OurBmc;
 use super::keeper::Keeper;
-use super::rig::{
-    assert_fails, built, by_stdin, code, free_port, ours, start, stderr, stdout, words,
-};
+use super::rig::{assert_fails, by_stdin, code, free_port, ours, start, stderr, stdout, words};
 
 /// A machine with a real agent on it, that loses it with its power.
 struct Member<'a> {
@@ -33,8 +32,8 @@ impl<'a> Member<'a> {
         let socket = keeper.path("dog2");
         let settings = Settings { socket, boot: 0x1234, class: "physical".to_owned(), breed };
         let dog = DogFace::start(settings, |_event| ()).unwrap();
-        let mut command =
-            Command::new(AGENT.get_or_init(|| built("palisade-agent", "palisade-agent")));
+        let agent = AGENT.get_or_init(|| tested("palisade-agent", "palisade-agent").unwrap());
+        let mut command = Command::new(agent);
         command.args(["--node", "node1", "--config"]).arg(keeper.path("palisade.toml"));
         Self { keeper, running: Some(keeper.daemon(command)), _dog: dog }
     }

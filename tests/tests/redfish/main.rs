@@ -20,7 +20,7 @@ use palisade_protocol::time::Instant;
 use tempfile::TempDir;
 
 use self::stub::{Answer, Stub};
-use self::sushy::Sushy;
+use self::sushy::{Sushy, Valid};
 
 /// Far longer than anything here takes unless it is broken.
 const AMPLE: Duration = Duration::from_secs(30);
@@ -167,15 +167,19 @@ async fn a_certificate_is_believed_if_signed_by_an_authority_that_was_named() {
     assert!(account.open().await.status().await.unwrap().on);
 }
 
+/// The certificate's fingerprint, as `openssl` gives it.
+fn pin(sushy: &Sushy) -> [u8; 32] {
+    let told = sushy::fingerprint(&sushy.certificate());
+    let bytes = told.split(':').map(|byte| u8::from_str_radix(byte, 16).unwrap());
+    bytes.collect::<Vec<u8>>().try_into().unwrap()
+}
+
 #[tokio::test]
 async fn a_certificate_is_believed_if_pinned_and_not_otherwise() {
     let sushy = Sushy::start_with_tls("TRUE");
     let account = || Account::at_sushy(&sushy);
-    let fingerprint = sushy::fingerprint(&sushy.certificate()).replace(':', "").to_lowercase();
-    let mut pin = [0; 32];
-    for (place, byte) in pin.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&fingerprint[2 * place..2 * place + 2], 16).unwrap();
-    }
+    let mut pin = pin(&sushy);
+    let fingerprint: String = pin.iter().map(|byte| format!("{byte:02x}")).collect();
     for trust in [Trust::Pinned(pin), Trust::Anyone] {
         let session = account().with_trust(trust.clone()).device().open(soon()).await;
         assert!(session.unwrap().status().await.unwrap().on, "{trust:?}");
@@ -190,6 +194,24 @@ async fn a_certificate_is_believed_if_pinned_and_not_otherwise() {
     let nothing = Trust::Authorities(PathBuf::from("/dev/null"));
     let error = account().with_trust(nothing).refused().await;
     assert_tells(&error, PowerErrorKind::BadConfig, "no certificate of an authority");
+}
+
+#[tokio::test]
+async fn a_certificate_out_of_its_time_is_told_with_this_machines_clock_and_a_pin_goes_by_none() {
+    let past = Valid { from: "20190101000000Z", until: "20200229120000Z" };
+    let to_come = Valid { from: "24000229120000Z", until: "99991231235959Z" };
+    for (valid, told) in [
+        (past, "valid until 2020-02-29 12:00:00Z, and this machine's clock says 2"),
+        (to_come, "valid from 2400-02-29 12:00:00Z, and this machine's clock says 2"),
+    ] {
+        let sushy = Sushy::start_with_certificate("FALSE", valid);
+        let account = || Account::at_sushy(&sushy);
+        let error = account().with_trust(Trust::Authorities(sushy.certificate())).refused().await;
+        assert_tells(&error, PowerErrorKind::Certificate, told);
+        assert!(!error.is_definite() && error.to_string().contains("set this machine's clock"));
+        let pinned = Trust::Pinned(pin(&sushy));
+        assert!(account().with_trust(pinned).open().await.status().await.unwrap().on);
+    }
 }
 
 #[tokio::test]

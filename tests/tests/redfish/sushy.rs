@@ -20,6 +20,16 @@ pub(super) const PASSWORD: &str = "s3cret-of-the-service";
 /// Its system.
 pub(super) const SYSTEM: &str = "/redfish/v1/Systems/27946b59-9e44-4fa7-8e91-f3527a1ef094";
 
+/// From when until when a certificate is valid, as ASN.1 writes a time.
+#[derive(Clone, Copy)]
+pub(super) struct Valid {
+    pub(super) from: &'static str,
+    pub(super) until: &'static str,
+}
+
+/// The end is that of a certificate without one. [RFC 5280 §4.1.2.5]
+const LONG_VALID: Valid = Valid { from: "20200101000000Z", until: "99991231235959Z" };
+
 /// Far longer than it needs to start.
 const START_MAX: Duration = Duration::from_secs(30);
 
@@ -39,8 +49,13 @@ impl Sushy {
     /// Over TLS 1.2, with a certificate of its own making that says whether it is an `authority`, `TRUE`
     /// as those of BMCs do, or `FALSE`.
     pub(super) fn start_with_tls(authority: &str) -> Self {
+        Self::start_with_certificate(authority, LONG_VALID)
+    }
+
+    /// The same with a certificate that is valid then.
+    pub(super) fn start_with_certificate(authority: &str, valid: Valid) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        make_certificate(folder.path(), authority);
+        make_certificate(folder.path(), authority, valid);
         let more = format!(
             "SUSHY_EMULATOR_SSL_CERT = {:?}\nSUSHY_EMULATOR_SSL_KEY = {:?}\n",
             folder.path().join("cert.pem"),
@@ -124,23 +139,35 @@ fn write_files(folder: &Path, address: SocketAddr, systems: usize, more: &str) {
     fs::write(folder.join("config.py"), text).unwrap();
 }
 
-/// A certificate for 127.0.0.1, signed by itself, which may say that it is an authority.
-fn make_certificate(folder: &Path, authority: &str) {
+/// A certificate for 127.0.0.1 that signs itself, as `openssl ca` makes it: the only one that sets both dates.
+fn make_certificate(folder: &Path, authority: &str, valid: Valid) {
     let terms = format!(
-        "[req]\ndistinguished_name = name\nx509_extensions = more\nprompt = no\n[name]\nCN = bmc\n\
+        "[req]\ndistinguished_name = name\nprompt = no\n[name]\nCN = bmc\n\
+         [ca]\ndefault_ca = ours\n[ours]\ndatabase = index\nserial = serial\nnew_certs_dir = .\n\
+         default_md = sha256\npolicy = policy\nx509_extensions = more\n[policy]\ncommonName = supplied\n\
          [more]\nsubjectAltName = IP:127.0.0.1\nbasicConstraints = critical,CA:{authority}\n"
     );
-    fs::write(folder.join("terms"), terms).unwrap();
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"])
-        .args([
-            "-nodes", "-days", "2", "-config", "terms", "-keyout", "key.pem", "-out", "cert.pem",
-        ])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .expect("openssl is missing: apt-get install openssl");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for (name, text) in [("terms", terms.as_str()), ("index", ""), ("serial", "01\n")] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let key = "req -config terms -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes \
+               -keyout key.pem -out request.pem";
+    openssl(folder, &words(key));
+    let sign =
+        "ca -config terms -batch -notext -selfsign -keyfile key.pem -in request.pem -out cert.pem";
+    let dates = ["-startdate", valid.from, "-enddate", valid.until];
+    openssl(folder, &[words(sign), dates.to_vec()].concat());
+}
+
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
+fn openssl(folder: &Path, words: &[&str]) {
+    let mut command = Command::new("openssl");
+    let done = command.args(words).current_dir(folder).stdin(Stdio::null()).output();
+    let done = done.expect("openssl is missing: apt-get install openssl");
+    assert!(done.status.success(), "{words:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 /// The fingerprint that `openssl` gives for a certificate.

@@ -4,6 +4,7 @@
 //! links within the one service only, never a redirection. Every step has a deadline and every answer a
 //! longest size; silence, refusal and rubbish are never off. [DMTF DSP0266]
 
+mod disbelief;
 pub mod model;
 pub mod reply;
 mod request;

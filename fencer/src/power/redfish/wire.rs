@@ -16,6 +16,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::disbelief::disbelief;
 use super::reply::{Reader, Reply, Rubbish};
 use super::tls::Terms;
 use crate::power::error::PowerErrorKind;
@@ -159,17 +160,11 @@ fn not_http(rubbish: &Rubbish) -> Trouble {
     Trouble::new(PowerErrorKind::Protocol, rubbish.to_string(), LISTENER)
 }
 
-/// Why there is no TLS: the certificate, told with what would pin it, or something else.
+/// Why there is no TLS: the certificate, or something else.
 fn unencrypted(error: &io::Error, terms: &Terms) -> Trouble {
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match (inner, terms.shown()) {
-        (Some(rustls::Error::InvalidCertificate(why)), Some(shown)) => {
-            let evidence =
-                format!("its certificate is not believed: {why}; its sha-256 is {shown}");
-            let remedy = "compare that with the certificate at the bmc itself, then set \
-                          certificate_sha256, or name its authority in ca_file";
-            Trouble::new(PowerErrorKind::Certificate, evidence, remedy).definite()
-        }
+        (Some(rustls::Error::InvalidCertificate(why)), Some(shown)) => disbelief(why, &shown),
         (Some(why), _) => {
             let remedy = "it must speak TLS 1.2 or 1.3 with forward secrecy: update its firmware";
             Trouble::new(PowerErrorKind::Protocol, format!("no TLS: {why}"), remedy)
