@@ -11,9 +11,9 @@
 )]
 
 mod archive;
+mod transcript;
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{env, fs};
@@ -21,6 +21,7 @@ use std::{env, fs};
 use tempfile::TempDir;
 
 use self::archive::Archive;
+pub use self::transcript::{Act, Transcript};
 use crate::tree;
 
 /// Installs the kernel and the guest's shell.
@@ -30,8 +31,8 @@ const REMEDY: &str = "tests/run --only peers installs it";
 /// the seconds since the start of the guest and the seconds of its wall clock, both before and after.
 const PRELUDE: &str = include_str!("prelude.sh");
 
-/// What every script ends with; without its first line it came to no end.
-const EPILOGUE: &str = "echo end of script\npoweroff -f\n";
+/// What it says at its end.
+const END: &str = "end of script";
 
 /// An instruction takes `2^this` nanoseconds: a processor of 500 million a second.
 const SHIFT: u32 = 1;
@@ -53,7 +54,7 @@ impl Guest {
             archive: Archive::default(),
             folders: BTreeSet::new(),
             files: BTreeSet::new(),
-            script: format!("{PRELUDE}\n{script}\n{EPILOGUE}"),
+            script: format!("{PRELUDE}\n{script}\necho {END}\npoweroff -f\n"),
         };
         for folder in ["proc", "sys", "dev", "run", "tmp", "sbin", "usr/bin", "usr/sbin"] {
             guest.folder(folder);
@@ -105,9 +106,8 @@ impl Guest {
         fs::write(&files, bytes).expect("a temporary file");
         let mut running = Running(qemu(&files, mebibytes));
         let console = running.0.stdout.take().expect("its console");
-        let lines = BufReader::new(console).lines().map_while(Result::ok);
-        let transcript = Transcript(lines.map(|line| line.trim_end().to_owned()).collect());
-        assert!(transcript.0.iter().any(|line| line == "end of script"), "{transcript:#?}");
+        let transcript = Transcript::read(console);
+        assert!(transcript.has(END), "{transcript:#?}");
         transcript
     }
 
@@ -132,56 +132,6 @@ impl Guest {
                 self.archive.folder(folder);
             }
         }
-    }
-}
-
-/// What a guest said, line by line.
-#[derive(Debug)]
-pub struct Transcript(Vec<String>);
-
-impl Transcript {
-    /// What follows `word` in each line that begins with it.
-    pub fn after<'a>(&'a self, word: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter_map(move |line| line.strip_prefix(word)?.strip_prefix(' '))
-    }
-
-    /// The act of that name.
-    ///
-    /// # Panics
-    /// If there is none.
-    #[must_use]
-    pub fn act(&self, name: &str) -> Act {
-        let mut lines = self.after("act");
-        let found = lines.find_map(|line| Act::read(line.strip_prefix(name)?.strip_prefix(' ')?));
-        found.unwrap_or_else(|| panic!("no act {name}: {self:#?}"))
-    }
-}
-
-/// What came of one command of a script, and when by the guest's two clocks, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Act {
-    /// Its exit code.
-    pub exit: i32,
-    /// When it began, after the start of the guest.
-    pub began: f64,
-    /// When it had ended, after the start of the guest.
-    pub ended: f64,
-    /// How far the wall clock went meanwhile; less than nothing if it was set back.
-    pub wall: f64,
-}
-
-impl Act {
-    /// How long it took.
-    #[must_use]
-    pub fn took(&self) -> f64 {
-        self.ended - self.began
-    }
-
-    fn read(line: &str) -> Option<Self> {
-        let (exit, rest) = line.split_once(' ')?;
-        let numbers: Result<Vec<f64>, _> = rest.split(' ').map(str::parse).collect();
-        let [began, ended, wall_before, wall_after] = numbers.ok()?.try_into().ok()?;
-        Some(Self { exit: exit.parse().ok()?, began, ended, wall: wall_after - wall_before })
     }
 }
 
