@@ -98,7 +98,7 @@ fn config(address: SocketAddr) -> BmcConfig {
 /// Time enough for BMCs that do what they are told; those that do not take all of it.
 fn terms() -> Terms {
     let (silence, change) = (Duration::from_secs(2), Some(Duration::from_secs(1)));
-    Terms { silence, change, ..Terms::default() }
+    Terms { silence, change, rise: Duration::from_secs(2), ..Terms::default() }
 }
 
 async fn fence(rack: &Rack) -> Verdict {
@@ -165,15 +165,61 @@ async fn a_machine_that_shuts_down_by_its_button_is_dead_when_it_is_off() {
     assert!(!rack.is_on(0));
 }
 
-/// The first reading of a machine that is on says off.
+/// One of the first readings of a machine that is on says off.
 #[tokio::test]
 async fn one_reading_of_off_that_is_taken_back_is_no_death() {
-    for nth in ["flicker=1", "flicker=2", "flicker=3"] {
-        let rack = Rack::with(&[nth, "ignore-off"]);
+    for nth in 1..=5 {
+        let rack = Rack::with(&[&format!("flicker={nth}"), "ignore-off"]);
         let verdict = fence(&rack).await;
         let Verdict::StillOn(evidence) = verdict else { panic!("{nth}: {verdict:?}") };
-        assert!(evidence.readings.iter().any(|reading| !reading.on), "{nth}: {evidence}");
+        // The first two are made before the order.
+        assert!(
+            nth <= 2 || evidence.readings.iter().any(|reading| !reading.on),
+            "{nth}: {evidence}"
+        );
     }
+}
+
+/// It was off when a flight came with the order, and comes up while nobody can see it.
+#[tokio::test]
+async fn a_machine_on_its_way_up_that_reads_off_is_not_dead_until_it_has_fallen() {
+    for obeys in ["ignore-off=1", "ignore-off=3", "slow-off=0.5"] {
+        let rack = rising(&["starting-off=1500", obeys]).await;
+        let evidence = dead(fence(&rack).await);
+        assert!(!rack.is_on(0), "{obeys}: {evidence}");
+        let died_at = rack.died_at().unwrap();
+        assert!(evidence.readings.last().unwrap().asked_at >= died_at, "{obeys}: {evidence}");
+        assert!(evidence.to_string().contains(": off before, accepted"), "{evidence}");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_that_comes_up_and_ignores_its_orders_is_still_on() {
+    let rack = rising(&["starting-off=300", "ignore-off"]).await;
+    let verdict = fence(&rack).await;
+    assert!(matches!(verdict, Verdict::StillOn(_)), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn a_machine_that_was_off_already_is_dead_when_it_could_no_longer_be_on_its_way_up() {
+    let rack = Rack::of(1, "127.0.0.1:0", |settings| settings.on = false);
+    let evidence = dead(fence(&rack).await);
+    let looked = evidence.readings.last().unwrap().asked_at.since(evidence.acked.0);
+    assert!(looked >= terms().rise, "{evidence}");
+    assert!(rack.orders(ControlAction::Down) >= 5, "ordered again and again: {evidence}");
+}
+
+/// A machine with these faults that somebody has just switched on.
+async fn rising(faults: &[&str]) -> Rack {
+    let rack = Rack::of(1, "127.0.0.1:0", |settings| {
+        settings.on = false;
+        settings.faults = plan(faults);
+    });
+    let at_once = Terms { change: Some(Duration::ZERO), ..terms() };
+    let raised = Engine::start().unwrap().power_on(&rack.config(0), &at_once).await;
+    assert!(matches!(raised, Raised::StillOff(_)), "it reads off: {raised:?}");
+    assert!(rack.is_on(0), "and has power");
+    rack
 }
 
 #[tokio::test]

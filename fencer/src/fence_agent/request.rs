@@ -197,6 +197,7 @@ fn terms(values: &Values, cluster: Option<&Cluster>) -> Result<Terms, Failed> {
             change: change(values)?,
             confirm: confirm(values)?,
             pause_max: values.seconds(&option::STONITH_STATUS_SLEEP)?,
+            ..power::Terms::default()
         },
         rest: values.seconds(&option::POWER_WAIT)?,
         retry_on: values.number(&option::RETRY_ON)?,

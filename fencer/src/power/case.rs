@@ -1,7 +1,10 @@
 //! An order without a warrant, seen through: read until power is as ordered, or time is up.
 //!
 //! Off is what two readings say, both made after the device had acknowledged the order, in the session of
-//! the order, with none between that says on. Never mixes what two devices say: a case is about one.
+//! the order, with none between that says on. A machine that was not on when it was ordered off may be on its
+//! way up, which some BMCs read as off while they ignore the order: it is ordered off again and again, and
+//! is off when it has stayed so for longer than any machine takes to come up. Never mixes what two devices
+//! say: a case is about one.
 
 use std::time::Duration;
 
@@ -24,6 +27,9 @@ const CROWD: usize = 32;
 
 /// An order that has not been followed is given again: some BMCs lose it while they are busy.
 const AGAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// While a machine may be on its way up it is ordered off so many times, and read twice as often.
+const RISING_ORDERS: u32 = 10;
 
 /// The device of a case, in the session of its order.
 pub(super) trait Asked {
@@ -58,6 +64,8 @@ pub(super) struct Case<'a, A> {
     is_known_to_flap: bool,
     /// A reading of on came after one of off.
     flapped: bool,
+    /// It was read on, before the order or since: it is not on its way up.
+    was_on: bool,
 }
 
 impl<'a, A: Asked> Case<'a, A> {
@@ -66,8 +74,8 @@ impl<'a, A: Asked> Case<'a, A> {
         let given_at = evidence.ordered_at;
         let ends = terms.change.map(|change| given_at + change);
         let (patience, flapped) = (terms.silence, false);
-        let is_known_to_flap = false;
-        Self { asked, terms, evidence, patience, ends, given_at, is_known_to_flap, flapped }
+        let (is_known_to_flap, was_on) = (false, evidence.before == Some(true));
+        Self { asked, terms, evidence, patience, ends, given_at, is_known_to_flap, flapped, was_on }
     }
 
     /// The same at a device that is known to read on after off, or not.
@@ -82,6 +90,7 @@ impl<'a, A: Asked> Case<'a, A> {
 
     /// Takes note of a reading made after the acknowledgement.
     pub(super) fn saw(&mut self, reading: Reading) {
+        self.was_on |= reading.on;
         self.evidence.add(reading);
     }
 
@@ -90,14 +99,17 @@ impl<'a, A: Asked> Case<'a, A> {
         (self.evidence, self.flapped)
     }
 
-    /// Whether two readings in a row, spaced, said off before time was up.
+    /// Whether two readings in a row, spaced, said off before time was up. A machine that was off already is
+    /// looked at for longer than it takes to come up, whatever the time.
     pub(super) async fn until_off(&mut self) -> Result<bool, PowerError> {
         let mut first_off: Option<Instant> = None;
         let mut reading = self.evidence.readings.last().copied();
         loop {
             match (reading, first_off) {
                 (Some(Reading { on: false, asked_at, .. }), Some(first))
-                    if asked_at.since(first) >= self.confirm() =>
+                    if asked_at.since(first) >= self.confirm()
+                        && (self.was_on
+                            || asked_at.since(self.evidence.acked.0) >= self.terms.rise) =>
                 {
                     return Ok(true);
                 }
@@ -109,6 +121,7 @@ impl<'a, A: Asked> Case<'a, A> {
                 (Some(_) | None, _) => {}
             }
             match first_off {
+                Some(_) if !self.was_on => self.doubt().await?,
                 Some(first) => sleep(clock::now().until(first + self.confirm())).await,
                 None if reading.is_some() && self.is_over() => return Ok(false),
                 None => self.rest(reading.is_some()).await?,
@@ -139,6 +152,13 @@ impl<'a, A: Asked> Case<'a, A> {
         self.ends.is_some_and(|ends| clock::now() >= ends)
     }
 
+    /// A pause before the next reading of a machine that may be on its way up, and the order again.
+    async fn doubt(&mut self) -> Result<(), PowerError> {
+        let every = self.terms.rise / RISING_ORDERS;
+        sleep((every / 2).max(A::CONFIRM_MIN)).await;
+        self.order_again_after(every).await
+    }
+
     /// A pause before the next reading, and the order again if it has long not been followed.
     async fn rest(&mut self, pause: bool) -> Result<(), PowerError> {
         if pause {
@@ -146,8 +166,12 @@ impl<'a, A: Asked> Case<'a, A> {
             let left = self.ends.map_or(pause, |ends| clock::now().until(ends));
             sleep(pause.min(left)).await;
         }
+        self.order_again_after(AGAIN_EVERY).await
+    }
+
+    async fn order_again_after(&mut self, span: Duration) -> Result<(), PowerError> {
         let now = clock::now();
-        if now.since(self.given_at) >= AGAIN_EVERY {
+        if now.since(self.given_at) >= span {
             self.given_at = now;
             self.asked.order_again(now + self.patience).await?;
         }
@@ -166,7 +190,7 @@ impl<'a, A: Asked> Case<'a, A> {
         let asked_at = clock::now();
         let (heard_at, on) = self.asked.power(asked_at + self.patience).await?;
         let reading = Reading { asked_at, heard_at, on };
-        self.evidence.add(reading);
+        self.saw(reading);
         Ok(reading)
     }
 }

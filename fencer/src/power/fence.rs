@@ -1,7 +1,7 @@
 //! Off, proven; on, read; status: at a BMC, for callers that answer for it themselves, without a warrant.
 //!
-//! One flight carries the proof of the password, the order and the first question, three round trips
-//! after the first packet. Why 40 ms between two readings of off: a BMC that reads off while power is
+//! One flight carries the proof of the password, the order and a question before and after it, three round
+//! trips after the first packet. Why 40 ms between two readings of off: a BMC that reads off while power is
 //! on its way up, or flips its flag before the power, is told apart by a second look, and what it has
 //! said once wrongly it is given 250 ms for. A longer space after a longer wait would only add time
 //! where the first reading is most credible.
@@ -79,7 +79,7 @@ impl Engine {
         Ok((*status).into())
     }
 
-    /// The order and the first question in one flight.
+    /// The order and the first questions in one flight.
     async fn begin<'a>(
         &self,
         bmc: &'a BmcConfig,
@@ -88,9 +88,9 @@ impl Engine {
     ) -> Result<(Case<'a, AtBmc<'a>>, Profile), PowerError> {
         let by = clock::now() + terms.silence;
         let Flight { line, facts, given_at, heard, profile } =
-            self.fly(bmc, by, &[order, Order::Status]).await?;
+            self.fly(bmc, by, flight_of(order)).await?;
         let mismatch = || bmc.failed(Fault::Mismatch);
-        let [acked, read] = heard.as_slice() else { return Err(mismatch()) };
+        let [before @ .., acked, read] = heard.as_slice() else { return Err(mismatch()) };
         let (Some(ack), Answer::Status(status)) = (ack_of(&acked.answer), &read.answer) else {
             return Err(mismatch());
         };
@@ -98,6 +98,7 @@ impl Engine {
             device: bmc.device(),
             who: Some(Who { at: facts.address, guid: facts.guid, suite: facts.suite }),
             ordered_at: given_at,
+            before: before.iter().filter_map(|before| said_before(before, acked)).max(),
             acked: (acked.at, ack),
             readings: Vec::new(),
         };
@@ -194,6 +195,26 @@ impl Asked for AtBmc<'_> {
     fn neighbours(&self) -> usize {
         self.line.neighbours()
     }
+}
+
+/// A machine that is to fall is looked at first: one that is off may be on its way up. Twice, because it must be
+/// doubted if the network loses that, which takes long.
+const fn flight_of(order: Order) -> &'static [Order] {
+    match order {
+        Order::Off => &[Order::Status, Order::Status, Order::Off, Order::Status],
+        Order::On => &[Order::On, Order::Status],
+        Order::Diagnose
+        | Order::Status
+        | Order::RestartCause
+        | Order::DeviceId
+        | Order::Watchdog => &[],
+    }
+}
+
+/// What a reading says of the time before the order: nothing if the BMC answered it after that.
+fn said_before(before: &Heard, acked: &Heard) -> Option<bool> {
+    let Answer::Status(status) = before.answer else { return None };
+    (before.reply < acked.reply).then_some(status.power_on)
 }
 
 fn ack_of(answer: &Answer) -> Option<Ack> {

@@ -60,11 +60,15 @@ async fn begin<'a, D: PowerDevice + ?Sized>(
     let patience = device.patience(terms);
     let session = device.open(clock::now() + patience).await?;
     let mut asked = InSession { session, order };
+    let before = match order {
+        Order::Off => asked.power(clock::now() + patience).await.ok().map(|(_, on)| on),
+        Order::On => None,
+    };
     let ordered_at = clock::now();
     let ack = asked.order(ordered_at + patience).await?;
     let acked = (clock::now(), ack);
     let device = device.describe();
-    let evidence = Evidence { device, who: None, ordered_at, acked, readings: Vec::new() };
+    let evidence = Evidence { device, who: None, ordered_at, before, acked, readings: Vec::new() };
     Ok(Case::new(asked, terms, evidence).with_patience(patience))
 }
 

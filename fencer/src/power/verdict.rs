@@ -19,6 +19,11 @@ const READINGS_MAX: usize = 16;
 /// How long power may take to change where the caller sets no bound and there is another way to try.
 pub(super) const CHANGE_MAX: Duration = Duration::from_secs(20);
 
+/// Longest that a machine may be on its way up and read off. OpenBMC reads off until the power supply and the
+/// board report good power, ignores an order to power off meanwhile, and gives up after 8 s and 1 s.
+/// [x86-power-control, PsPowerOKWatchdogMs, SIOPowerGoodWatchdogMs]
+const RISE_MAX: Duration = Duration::from_secs(10);
+
 /// How long to wait for what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terms {
@@ -28,6 +33,9 @@ pub struct Terms {
     pub change: Option<Duration>,
     /// Space between the two readings of off; none: as the engine sees fit, 40 to 250 ms.
     pub confirm: Option<Duration>,
+    /// How long a machine may be on its way up and read off: one that was not on when it was ordered off is off
+    /// only when it has stayed so for longer.
+    pub rise: Duration,
     /// Longest pause between two readings.
     pub pause_max: Duration,
 }
@@ -38,6 +46,7 @@ impl Default for Terms {
             silence: Duration::from_secs(3),
             change: Some(CHANGE_MAX),
             confirm: None,
+            rise: RISE_MAX,
             pause_max: Duration::from_millis(500),
         }
     }
@@ -76,6 +85,8 @@ pub struct Evidence {
     pub who: Option<Who>,
     /// When the order was given.
     pub ordered_at: Instant,
+    /// What it said before an order to power off, in the same session; nothing if it was not asked or did not say.
+    pub before: Option<bool>,
     /// When the device acknowledged it first, and how.
     pub acked: (Instant, Ack),
     /// The readings that decided, in order; of many, the first and the last.
@@ -120,7 +131,12 @@ impl Evidence {
             Ack::Accepted => "accepted",
             Ack::NotInThisState => "declined as not possible in this state (0xd5)",
         };
-        let mut course = format!("{ack} after {} ms", after(acked_at));
+        let before = match self.before {
+            Some(true) => "on before, ",
+            Some(false) => "off before, ",
+            None => "",
+        };
+        let mut course = format!("{before}{ack} after {} ms", after(acked_at));
         for Reading { heard_at, on, .. } in &self.readings {
             let word = if *on { "on" } else { "off" };
             course += &format!(", read {word} at {} ms", after(*heard_at));
