@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use palisade_fencer::power::{
     self, Ack, BmcConfig, BmcKey, Engine, Evidence, Guid, PowerDevice as _, PowerErrorKind,
-    Privilege, Raised, Suite, Terms, Verdict,
+    Privilege, Raised, Reading, Suite, Terms, Verdict,
 };
 use palisade_host::clock;
 use palisade_host::secret::Secret;
@@ -110,7 +110,11 @@ fn dead(verdict: Verdict) -> Evidence {
     let [.., first, second] = evidence.readings.as_slice() else { panic!("{evidence}") };
     assert!(!first.on && !second.on, "{evidence}");
     assert!(second.asked_at.since(first.heard_at) >= Duration::from_millis(40), "{evidence}");
-    assert!(second.asked_at >= evidence.acked.0, "{evidence}");
+    let is_after = |reading: &Reading| reading.heard_at >= evidence.acked.0;
+    assert!(
+        evidence.readings.iter().all(is_after) && second.asked_at >= evidence.acked.0,
+        "{evidence}"
+    );
     evidence
 }
 
@@ -163,6 +167,57 @@ async fn a_machine_that_shuts_down_by_its_button_is_dead_when_it_is_off() {
     );
     assert!(evidence.readings.first().unwrap().on, "{evidence}");
     assert!(!rack.is_on(0));
+}
+
+/// What was read before the order had arrived says nothing of what came of it.
+#[tokio::test]
+async fn readings_that_overtook_the_order_do_not_count() {
+    let rack = Rack::of(1, "127.0.0.1:0", |settings| {
+        settings.on = false;
+        settings.faults = plan(&["lose=off:1"]);
+    });
+    dead(fence(&rack).await);
+}
+
+#[tokio::test]
+async fn an_order_that_a_bmc_has_lost_is_given_again_after_five_seconds() {
+    let terms = Terms { change: Some(AMPLE), ..terms() };
+    let off = async {
+        let rack = Rack::with(&["ignore-off=1"]);
+        let evidence = dead(Engine::start().unwrap().fence(&rack.config(0), &terms).await);
+        (rack.orders(ControlAction::Down), rack.is_on(0), evidence)
+    };
+    let on = async {
+        let rack = Rack::of(1, "127.0.0.1:0", |settings| {
+            settings.on = false;
+            settings.faults = plan(&["ignore-on=1"]);
+        });
+        let raised = Engine::start().unwrap().power_on(&rack.config(0), &terms).await;
+        (rack.orders(ControlAction::Up), rack.is_on(0), raised)
+    };
+    let ((offs, is_on, evidence), (ons, is_up, raised)) = tokio::join!(off, on);
+    assert_eq!((offs, is_on), (2, false), "{evidence}");
+    assert!((ons, is_up) == (2, true) && matches!(raised, Raised::On(_)), "{raised:?}");
+}
+
+#[tokio::test]
+async fn a_bmc_that_has_read_on_after_off_is_given_more_time_ever_after() {
+    let rack = Rack::of(1, "127.0.0.1:0", |settings| {
+        settings.wiring.off_latency = Duration::from_millis(200);
+        settings.faults = plan(&["flicker=4"]);
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let again = async || {
+        rack.face.with(0, |bmc, now| bmc.press(now, ControlAction::Up)).unwrap();
+        let engine = Engine::start().unwrap().with_profiles(folder.path());
+        let evidence = dead(engine.fence(&rack.config(0), &terms()).await);
+        let [.., first, second] = evidence.readings[..] else { panic!("{evidence}") };
+        (second.asked_at.since(first.heard_at), evidence)
+    };
+    for _ in 0..2 {
+        let (space, evidence) = again().await;
+        assert!(space >= Duration::from_millis(250), "{evidence}");
+    }
 }
 
 /// One of the first readings of a machine that is on says off.

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use palisade_ipmi::client::{ClientError, Declined, LoginError};
+use palisade_ipmi::client::{ClientError, Declined, LoginError, Step};
 use palisade_ipmi::secret::SECRET_MAX;
 
 use super::trouble::Trouble;
@@ -130,9 +130,22 @@ impl PowerError {
         }
     }
 
-    /// Whether another address of the same name may do better.
+    /// Whether another address of the same name may do better, and nothing has been ordered at this one.
     pub(super) const fn is_about_the_address(&self) -> bool {
         matches!(self.kind(), PowerErrorKind::PortRefused | PowerErrorKind::Local)
+            || matches!(
+                &self.fault,
+                Fault::Login(ClientError::Silent { step: Step::OpenSession, .. })
+                    | Fault::Unreachable {
+                        login: ClientError::Silent { step: Step::OpenSession, .. },
+                        ..
+                    }
+            )
+    }
+
+    /// Whether the session has no number left for another order, so that a new one may do better.
+    pub(super) const fn is_used_up(&self) -> bool {
+        matches!(&self.fault, Fault::Login(ClientError::Exhausted))
     }
 
     fn remedy(&self) -> &str {

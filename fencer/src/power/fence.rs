@@ -17,7 +17,7 @@ use super::config::BmcConfig;
 use super::engine::{Call, Engine, Facts, Heard, Line, heard};
 use super::error::{Fault, PowerError};
 use super::profile::Profile;
-use super::resolve::resolve;
+use super::resolve::{resolve, share};
 use super::session::PowerStatus;
 use super::verdict::{Evidence, Raised, Reading, Terms, Verdict, Who};
 
@@ -30,15 +30,7 @@ const PAUSE_MIN: Duration = Duration::from_millis(5);
 impl Engine {
     /// Orders hard power off and proves it.
     pub async fn fence(&self, bmc: &BmcConfig, terms: &Terms) -> Verdict {
-        let outcome = async {
-            let (mut case, profile) = self.begin(bmc, terms, Order::Off).await?;
-            let dead = case.until_off().await?;
-            let (evidence, flapped) = case.end();
-            let latency = evidence.latency().filter(|_| dead);
-            self.learn(bmc, profile.with_off(latency, flapped)).await;
-            Ok((dead, evidence))
-        };
-        match outcome.await {
+        match self.carry_out(bmc, terms, Order::Off).await {
             Ok((true, evidence)) => Verdict::Dead(evidence),
             Ok((false, evidence)) => Verdict::StillOn(evidence),
             Err(error) => Verdict::Unknown(error),
@@ -47,17 +39,47 @@ impl Engine {
 
     /// Orders power on and waits until it is read.
     pub async fn power_on(&self, bmc: &BmcConfig, terms: &Terms) -> Raised {
-        let outcome = async {
-            let (mut case, profile) = self.begin(bmc, terms, Order::On).await?;
-            let on = case.until_on().await?;
-            self.learn(bmc, profile).await;
-            Ok((on, case.end().0))
-        };
-        match outcome.await {
+        match self.carry_out(bmc, terms, Order::On).await {
             Ok((true, evidence)) => Raised::On(evidence),
             Ok((false, evidence)) => Raised::StillOff(evidence),
             Err(error) => Raised::Unknown(error),
         }
+    }
+
+    /// In one session; begins anew in another when that is used up, as by losses at a slow machine.
+    async fn carry_out(&self, bmc: &BmcConfig, terms: &Terms, order: Order) -> Outcome {
+        let ends = terms.change.map(|change| clock::now() + change);
+        loop {
+            let left = ends.map(|ends| clock::now().until(ends));
+            let terms = Terms { change: left, ..*terms };
+            let outcome = if order == Order::Off {
+                self.fenced(bmc, &terms).await
+            } else {
+                self.raised(bmc, &terms).await
+            };
+            match outcome {
+                Err(error) if error.is_used_up() && left.is_none_or(|left| !left.is_zero()) => {}
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Whether it is off, in one session.
+    async fn fenced(&self, bmc: &BmcConfig, terms: &Terms) -> Outcome {
+        let (mut case, profile) = self.begin(bmc, terms, Order::Off).await?;
+        let dead = case.until_off().await?;
+        let (evidence, flapped) = case.end();
+        let latency = evidence.latency().filter(|_| dead);
+        self.learn(bmc, profile.with_off(latency, flapped)).await;
+        Ok((dead, evidence))
+    }
+
+    /// Whether it is on, in one session.
+    async fn raised(&self, bmc: &BmcConfig, terms: &Terms) -> Outcome {
+        let (mut case, profile) = self.begin(bmc, terms, Order::On).await?;
+        let on = case.until_on().await?;
+        self.learn(bmc, profile).await;
+        Ok((on, case.end().0))
     }
 
     /// Reads power once.
@@ -111,7 +133,7 @@ impl Engine {
         Ok((case, profile))
     }
 
-    /// Logs in with orders on board; of several addresses, at the first that does not refuse.
+    /// Logs in with orders on board; of several addresses, at the first that answers.
     async fn fly(
         &self,
         bmc: &BmcConfig,
@@ -122,9 +144,9 @@ impl Engine {
         let profile = self.recall(bmc).await;
         let login = profile.shape(login);
         let mut refused = None;
-        for address in resolve(bmc, by).await? {
+        for (address, left) in resolve(bmc, by).await? {
             let given_at = clock::now();
-            let call = self.call(login.clone(), address, by, orders);
+            let call = self.call(login.clone(), address, share(by, left), orders);
             let landed = match call {
                 Ok(call) => Flight::land(call, given_at).await,
                 Err(fault) => Err(fault),
@@ -141,6 +163,9 @@ impl Engine {
         Err(refused.unwrap_or_else(|| bmc.failed(Fault::Mismatch)))
     }
 }
+
+/// Whether power is as ordered, and what was seen.
+type Outcome = Result<(bool, Evidence), PowerError>;
 
 /// A login whose orders have been answered.
 struct Flight {

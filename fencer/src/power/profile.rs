@@ -27,6 +27,10 @@ const PATIENCE: Duration = Duration::from_millis(20);
 /// Longest file that is read.
 const FILE_MAX: u64 = 4_096;
 
+/// Longest round trip that is believed: four of them are the pause after which a login tries again, and a lost
+/// packet must not cost half a second because of what was learned on a bad day.
+const ROUND_TRIP_MAX: Duration = Duration::from_millis(100);
+
 /// What a flight that came too early counts, and how much of it makes the login go in lock-step: two
 /// such flights in a row, as one may be a loss. Each login counts one off, so that it is tried again.
 const TOO_EARLY: u8 = 4;
@@ -52,7 +56,7 @@ pub(super) struct Profile {
 impl Profile {
     /// The login as this BMC likes it.
     pub(super) fn shape(&self, login: Login) -> Login {
-        let round_trip = Duration::from_micros(self.round_trip_us);
+        let round_trip = Duration::from_micros(self.round_trip_us).min(ROUND_TRIP_MAX);
         let login = Suite::from_id(self.suite).into_iter().fold(login, Login::beginning_with);
         let login = login.with_round_trip(round_trip);
         if self.too_early >= TOO_EARLY_ENOUGH { login.in_lock_step() } else { login }
@@ -232,6 +236,17 @@ mod tests {
             let recalled = on_loop(Profiles::in_folder(folder.path()).recall(&bmc()));
             assert_eq!((recalled.suite, recalled.flaps), (0, false), "{text:.20}");
         }
+    }
+
+    #[test]
+    fn a_slow_day_that_was_learned_makes_no_later_loss_dear() {
+        let login = |round_trip_us| {
+            let profile = Profile { round_trip_us, ..learned() };
+            format!("{:?}", profile.shape(bmc().login().unwrap()))
+        };
+        assert_ne!(login(700), login(100_000));
+        assert_eq!(login(1_000_898), login(100_000));
+        assert_eq!(login(u64::MAX), login(100_000));
     }
 
     #[test]

@@ -14,11 +14,24 @@ use super::error::{Fault, PowerError};
 /// Names asked for at once: each holds a thread until the system answers.
 static TURNS: Semaphore = Semaphore::const_new(32);
 
-/// Every address of the BMC's name, in the system's order; at least one.
+/// Every address of the BMC's name, in the system's order, at least one; and how many are left with it, so that
+/// each may keep silent for its part of the time.
 pub(super) async fn resolve(
     config: &BmcConfig,
     by: Instant,
-) -> Result<Vec<SocketAddr>, PowerError> {
+) -> Result<impl Iterator<Item = (SocketAddr, u32)>, PowerError> {
+    let addresses = addresses(config, by).await?;
+    let count = u32::try_from(addresses.len()).unwrap_or(u32::MAX);
+    Ok(addresses.into_iter().zip((1..=count).rev()))
+}
+
+/// Until when the first of so many addresses may keep silent.
+pub(super) fn share(by: Instant, left: u32) -> Instant {
+    let now = clock::now();
+    now + now.until(by) / left.max(1)
+}
+
+async fn addresses(config: &BmcConfig, by: Instant) -> Result<Vec<SocketAddr>, PowerError> {
     if let Ok(address) = config.address.parse() {
         return Ok(vec![address]);
     }

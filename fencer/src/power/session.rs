@@ -16,7 +16,7 @@ use palisade_protocol::time::Instant;
 use super::config::BmcConfig;
 use super::engine::{Engine, Facts, Line, heard};
 use super::error::{Fault, PowerError};
-use super::resolve::resolve;
+use super::resolve::{resolve, share};
 
 /// What a BMC says about power. Facts, not proofs: `on == false` once is no death.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct Session {
 
 impl Engine {
     /// Logs in before `by` (boot clock), which stays the deadline of every order until
-    /// [`Session::set_deadline`]. Of several addresses the first that does not refuse is taken.
+    /// [`Session::set_deadline`]. Of several addresses the first that answers is taken.
     ///
     /// # Errors
     /// [`PowerError`]: for a configuration that cannot work, for what the BMC refused, for silence.
@@ -51,12 +51,12 @@ impl Engine {
         let profile = self.recall(config).await;
         let login = profile.shape(login);
         let mut refused = None;
-        for address in resolve(config, by).await? {
-            match self.open_at(config, login.clone(), address, by).await {
+        for (address, left) in resolve(config, by).await? {
+            match self.open_at(config, login.clone(), address, share(by, left)).await {
                 Err(error) if error.is_about_the_address() => refused = Some(error),
                 Ok(session) => {
                     self.learn(config, profile.with_login(&session.facts)).await;
-                    return Ok(session);
+                    return Ok(Session { by, ..session });
                 }
                 Err(error) => return Err(error),
             }

@@ -42,6 +42,12 @@ impl OurBmc {
         self.ordered.recv_timeout(AMPLE).unwrap()
     }
 
+    /// Somebody presses its machine's button.
+    pub(super) fn switch_on(&self) {
+        self.face.with(0, |bmc, now| bmc.press(now, ControlAction::Up)).unwrap();
+        assert!(self.is_on());
+    }
+
     /// Whether its machine has power.
     pub(super) fn is_on(&self) -> bool {
         self.face.with(0, |bmc, now| bmc.is_on(now)).unwrap()

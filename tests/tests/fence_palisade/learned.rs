@@ -41,7 +41,9 @@ impl Host {
         (output.unwrap(), shown)
     }
 
+    /// Fences the machine, which is on.
     fn off_is_done(&self) -> String {
+        self.bmc.switch_on();
         let (output, shown) = self.off();
         assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
         assert!(!self.bmc.is_on());
