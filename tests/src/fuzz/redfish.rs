@@ -4,8 +4,11 @@
 
 use palisade_fencer::power::redfish::model;
 use palisade_fencer::power::redfish::reply::{BODY_MAX, Reader, Reply, Rubbish};
+use palisade_fencer::power::redfish::secrets::Secrets;
 use palisade_host::config::HttpPlace;
 use serde_json::Value;
+
+const NONE: &Secrets = &Secrets::none();
 
 /// Reads `input` as a reply, whole and in pieces, and its body as everything that is asked for.
 pub(super) fn run(input: &[u8]) {
@@ -39,7 +42,7 @@ fn read(bytes: &[u8], size: usize) -> Result<Reply, Rubbish> {
 
 fn judge(reply: &Reply) {
     assert!((200..=599).contains(&reply.status), "an interim reply is none");
-    if let Ok(system) = model::system(&reply.body) {
+    if let Ok(system) = model::system(&reply.body, NONE) {
         let plain: Result<Value, _> = serde_json::from_slice(&reply.body);
         // A number too large to be told is passed over where it does not matter.
         if let Ok(plain) = plain {
@@ -53,17 +56,17 @@ fn judge(reply: &Reply) {
     for link in model::own_link(&reply.body).iter().chain(&reply.location) {
         follow(link);
     }
-    for link in model::members(&reply.body).map(|(members, _)| members).unwrap_or_default() {
+    for link in model::members(&reply.body, NONE).map(|(members, _)| members).unwrap_or_default() {
         follow(&link);
     }
-    let said = model::said(&reply.body);
+    let said = model::said(&reply.body, NONE);
     for words in said.words.iter().chain([&said.name]) {
         assert!(
             !words.contains(char::is_control) && words.chars().count() < 1_000,
             "one short line"
         );
     }
-    drop(model::allowed(&reply.body));
+    drop(model::allowed(&reply.body, NONE));
 }
 
 /// A link becomes a path that a request line can hold, or is not followed.

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use palisade_fencer::power::redfish::{Redfish, farewell};
 use palisade_fencer::power::{
-    Ack, PowerDevice, PowerError, PowerErrorKind, PowerSession, RestorePolicy,
+    Ack, PowerDevice, PowerError, PowerErrorKind, PowerSession, Raised, RestorePolicy, Terms,
+    Verdict,
 };
 use palisade_host::clock;
 use palisade_host::config::{self, HttpPlace, RedfishLogin, Trust};
@@ -293,14 +294,165 @@ async fn a_wrong_password_is_tried_once() {
 }
 
 #[tokio::test]
-async fn a_session_that_the_service_ended_leaves_the_power_unknown() {
+async fn a_session_that_the_service_ended_leaves_the_power_unknown_and_the_password_is_not_blamed()
+{
     let stub = Stub::start().await;
     let account = Account::at_stub(&stub);
     let mut session = account.open().await;
     stub.inner().sessions.clear();
-    assert!(session.status().await.unwrap_err().to_string().contains("status 401"));
-    assert!(session.off().await.is_err());
+    for error in [session.status().await.unwrap_err(), session.off().await.unwrap_err()] {
+        assert_tells(&error, PowerErrorKind::HttpStatus(401), "the service ended our session");
+        assert!(!error.is_definite() && !error.to_string().contains("same user and password"));
+    }
     assert_eq!(stub.inner().state, "On");
+}
+
+/// So many orders of this kind were taken by the service.
+fn ordered(stub: &Stub, order: &str) -> usize {
+    let inner = stub.inner();
+    inner.seen.iter().filter(|seen| seen.contains("/Reset ") && seen.contains(order)).count()
+}
+
+#[tokio::test]
+async fn an_order_whose_session_was_ended_is_begun_anew_and_nothing_read_before_counts() {
+    let stub = Stub::start().await;
+    let account = Account::at_stub(&stub);
+    let terms = Terms { rise: secs(1), ..Terms::default() };
+    // It is read at the login, before the order and once off, and then its session is over.
+    stub.inner().ends_sessions = Some((format!("GET {}", stub::SYSTEM), 4));
+    let Verdict::Dead(evidence) = account.device().fence(&terms).await else {
+        panic!("it is off");
+    };
+    assert_eq!(evidence.before, Some(false), "{evidence}");
+    assert_eq!(evidence.acked.1, Ack::NotInThisState, "the second order, at a machine that is off");
+    assert!(evidence.readings.len() >= 2, "{evidence}");
+    assert!(evidence.readings.iter().all(|read| read.asked_at >= evidence.acked.0), "{evidence}");
+    assert!(ordered(&stub, "ForceOff") >= 2);
+    stub.inner().ends_sessions = Some((format!("GET {}", stub::SYSTEM), 2));
+    let raised = account.device().raise(&terms).await;
+    assert!(matches!(raised, Raised::On(_)), "{raised:?}");
+    assert_eq!(ordered(&stub, "\"On\""), 2);
+}
+
+#[tokio::test]
+async fn a_service_that_ends_every_session_is_given_up() {
+    let stub = Stub::start().await;
+    let system = format!("GET {}", stub::SYSTEM);
+    stub.answer(&system, Answer::Raw(stub::failure(401, "NoValidSession", "log in first")));
+    let Verdict::Unknown(error) = Account::at_stub(&stub).device().fence(&Terms::default()).await
+    else {
+        panic!("nothing was read");
+    };
+    assert_tells(&error, PowerErrorKind::HttpStatus(401), "the service ended our session");
+    assert_eq!(stub.inner().seen.iter().filter(|seen| seen.starts_with(&system)).count(), 2);
+}
+
+#[tokio::test]
+async fn a_session_is_given_back_by_whichever_of_its_links_leads_to_the_service() {
+    let stub = Stub::start().await;
+    let account = Account::at_stub(&stub);
+    for (location, own_link) in
+        [("https://ilo-7.example.net", ""), ("", "https://ilo-7.example.net")]
+    {
+        stub.inner().location = location.to_owned();
+        stub.inner().own_link = Some(own_link.to_owned());
+        for _ in 0..6 {
+            drop(account.open().await);
+            farewell().await;
+        }
+    }
+    assert!(stub.inner().sessions.is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_can_end_is_told_with_what_to_do() {
+    let stub = Stub::start().await;
+    stub.inner().location = "https://ilo-7.example.net".to_owned();
+    let device = Account::at_stub(&stub).device();
+    assert!(device.troubles().is_empty());
+    let account = Account::at_stub(&stub);
+    let device = account.device();
+    device.read(&Terms::default()).await.unwrap();
+    let [told] = &device.troubles()[..] else { panic!("one trouble, once") };
+    for part in ["left open", "ilo-7.example.net", "login = \"basic\""] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+/// The password and what stands for it, however they are written.
+const SECRETS: [&str; 5] =
+    [stub::PASSWORD, "pass\\\"word", "word\\", "cGFsaXNhZGU6cGFzcyJ3b3JkXM", "token-1"];
+
+/// `said` by the service, with all it was sent, is told, and without that.
+fn assert_struck(error: &PowerError, told: &str) {
+    let line = error.to_string();
+    assert!(line.contains(told) && line.contains("(secret)"), "{told}: {line}");
+    for secret in SECRETS {
+        assert!(!line.contains(secret), "{secret}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_service_was_sent_is_never_told_when_the_service_tells_it() {
+    let stub = Stub::start().await;
+    let json = serde_json::Value::from(stub::PASSWORD);
+    let echo = format!(
+        "{} you sent {} as {json}, or cGFsaXNhZGU6cGFzcyJ3b3JkXMO8, then token-1",
+        stub::PASSWORD,
+        stub::PASSWORD
+    );
+    let failure = Answer::Raw(stub::failure(400, "General", &echo));
+    let log_in = "POST /redfish/v1/SessionService/Sessions";
+    stub.answer(log_in, failure.clone());
+    let account = Account::at_stub(&stub);
+    let line = account.refused().await.to_string();
+    for secret in &SECRETS[..4] {
+        assert!(!line.contains(secret), "{secret}: {line}");
+    }
+    stub.inner().odd.clear();
+    let mut session = account.open().await;
+    stub.answer(&format!("POST {}/Reset", stub::SYSTEM), failure);
+    assert_struck(&session.off().await.unwrap_err(), "status 400");
+    let get = format!("GET {}", stub::SYSTEM);
+    let text = serde_json::Value::from(echo);
+    for (body, told) in [
+        (format!(r#"{{"PowerState":{text}}}"#), "its power state is"),
+        (format!(r#"{{"PowerState":"On","Actions":{text}}}"#), "was not understood"),
+    ] {
+        stub.answer(&get, Answer::Raw(stub::reply(200, "", &body)));
+        assert_struck(&session.status().await.unwrap_err(), told);
+    }
+}
+
+#[tokio::test]
+async fn links_and_names_that_have_a_secret_in_them_are_told_without() {
+    let stub = Stub::start().await;
+    let account = Account::at_stub(&stub);
+    let mut session = account.open().await;
+    let get = format!("GET {}", stub::SYSTEM);
+    for (target, allowed, told) in [
+        ("/reset?as=token-1", "ForceOff", "ForceOff at /reset?as=(secret): status 404"),
+        ("http://elsewhere/token-1", "ForceOff", "it points elsewhere"),
+        ("/reset", "token-1", "it takes: (secret)"),
+    ] {
+        let body = format!(
+            r##"{{"PowerState":"On","Actions":{{"#ComputerSystem.Reset":{{"target":"{target}",
+            "ResetType@Redfish.AllowableValues":["{allowed}"]}}}}}}"##
+        );
+        stub.answer(&get, Answer::Raw(stub::reply(200, "", &body)));
+        session.status().await.unwrap();
+        assert_struck(&session.off().await.unwrap_err(), told);
+    }
+}
+
+#[tokio::test]
+async fn a_basic_login_is_told_by_nobody() {
+    let stub = Stub::start().await;
+    let mut account = Account::at_stub(&stub);
+    account.config.login = RedfishLogin::Basic;
+    let echo = stub::failure(500, "General", "you sent cGFsaXNhZGU6cGFzcyJ3b3JkXMO8");
+    stub.answer("GET /redfish/v1/Systems", Answer::Raw(echo));
+    assert_struck(&account.refused().await, "status 500, \"you sent (secret)\"");
 }
 
 #[tokio::test]
@@ -328,6 +480,16 @@ async fn a_service_that_cannot_force_off_is_known_before_it_is_needed() {
     stub.inner().allowed = None;
     let error = Account::at_stub(&stub).refused().await;
     assert_tells(&error, PowerErrorKind::BadConfig, "it takes: On");
+}
+
+#[tokio::test]
+async fn a_system_that_has_no_action_to_switch_it_is_told_with_what_to_do() {
+    let stub = Stub::start().await;
+    let bare = stub::reply(200, "", r#"{"PowerState":"On"}"#);
+    stub.answer(&format!("GET {}", stub::SYSTEM), Answer::Raw(bare));
+    let error = Account::at_stub(&stub).refused().await;
+    assert_tells(&error, PowerErrorKind::BadConfig, "no action #ComputerSystem.Reset");
+    assert!(error.to_string().contains("give the account the role Operator"), "{error}");
 }
 
 #[tokio::test]

@@ -57,6 +57,12 @@ pub(super) struct Inner {
     pub(super) odd: BTreeMap<String, Answer>,
     /// Values of `ResetType@Redfish.AllowableValues`, as JSON; none if it tells them elsewhere.
     pub(super) allowed: Option<String>,
+    /// What it calls itself in `Location`, before the path.
+    pub(super) location: String,
+    /// What it calls itself in the link that a session has to itself; none if it has no such link.
+    pub(super) own_link: Option<String>,
+    /// Ends all sessions, once, when it is asked what `METHOD path` says, for the so-manieth time.
+    pub(super) ends_sessions: Option<(String, usize)>,
     made: u32,
 }
 
@@ -178,6 +184,7 @@ pub(super) fn reply(status: u16, fields: &str, body: &str) -> Vec<u8> {
 
 impl Inner {
     fn honest(&mut self, request: &Request) -> Vec<u8> {
+        self.end_sessions_if_it_is_time(request);
         let Request { method, path, body, .. } = request;
         match (method.as_str(), path.as_str()) {
             ("POST", "/redfish/v1/SessionService/Sessions") => self.log_in(body),
@@ -199,6 +206,18 @@ impl Inner {
         }
     }
 
+    fn end_sessions_if_it_is_time(&mut self, request: &Request) {
+        let Some((name, left)) = &mut self.ends_sessions else { return };
+        if *name != format!("{} {}", request.method, request.path) {
+            return;
+        }
+        *left -= 1;
+        if *left == 0 {
+            self.ends_sessions = None;
+            self.sessions.clear();
+        }
+    }
+
     fn log_in(&mut self, body: &str) -> Vec<u8> {
         let account: serde_json::Value = serde_json::from_str(body).unwrap();
         if account["UserName"] != USER || account["Password"] != PASSWORD {
@@ -210,10 +229,11 @@ impl Inner {
         self.made += 1;
         let number = self.made;
         self.sessions.insert(number);
-        let fields = format!(
-            "X-Auth-Token: token-{number}\r\nLocation: /redfish/v1/SessionService/Sessions/{number}\r\n"
-        );
-        reply(201, &fields, "{}")
+        let path = format!("/redfish/v1/SessionService/Sessions/{number}");
+        let location = &self.location;
+        let fields = format!("X-Auth-Token: token-{number}\r\nLocation: {location}{path}\r\n");
+        let body = self.own_link.as_ref().map(|base| format!(r#"{{"@odata.id":"{base}{path}"}}"#));
+        reply(201, &fields, &body.unwrap_or_else(|| "{}".to_owned()))
     }
 
     fn is_known(&self, head: &str) -> bool {
@@ -253,7 +273,8 @@ impl Inner {
 pub(super) fn failure(status: u16, name: &str, message: &str) -> Vec<u8> {
     let body = format!(
         r#"{{"error":{{"code":"Base.1.8.GeneralError","message":"see below","@Message.ExtendedInfo":[
-        {{"MessageId":"Base.1.8.{name}","Message":"{message}"}}]}}}}"#
+        {{"MessageId":"Base.1.8.{name}","Message":{}}}]}}}}"#,
+        serde_json::Value::from(message)
     );
     reply(status, "", &body)
 }

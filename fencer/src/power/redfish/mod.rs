@@ -5,26 +5,34 @@
 //! longest size; silence, refusal and rubbish are never off. [DMTF DSP0266]
 
 mod disbelief;
+mod line;
 pub mod model;
+mod refusal;
 pub mod reply;
 mod request;
+pub mod secrets;
 mod session;
 mod tls;
 mod wire;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use palisade_host::clock;
 use palisade_host::config::{self, RedfishLogin};
 use palisade_host::secret::{Secret, read_secret_file};
 use palisade_protocol::time::Instant;
 
+use self::refusal::ENDED;
 use self::request::Badge;
+use self::secrets::Secrets;
 use self::session::Session;
 use self::tls::Terms;
-use super::device::{Opening, PowerDevice, PowerSession};
+use super::device::{Judging, Opening, PowerDevice, PowerSession};
 use super::error::{PowerError, PowerErrorKind};
 use super::trouble::Trouble;
+use super::unwarranted;
+use super::verdict::{Raised, Verdict};
 use crate::power;
 
 /// Longest that opening a session may take where the caller's patience is less.
@@ -34,12 +42,14 @@ const OPEN_MAX: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Redfish {
     config: Arc<config::Redfish>,
+    /// That sessions are left open, and what to do.
+    leak: Arc<OnceLock<String>>,
 }
 
 impl Redfish {
     /// The service that `config` describes. Nothing is sent before a session is opened.
     pub fn new(config: config::Redfish) -> Self {
-        Self { config: Arc::new(config) }
+        Self { config: Arc::new(config), leak: Arc::default() }
     }
 
     async fn session(&self, by: Instant) -> Result<Session, Trouble> {
@@ -48,7 +58,8 @@ impl Redfish {
         let read = tokio::task::spawn_blocking(move || read_files(&config)).await;
         let (password, terms) =
             read.map_err(|broken| Trouble::local("reading the password file", broken))??;
-        let mut session = Session::new(self.clone(), terms, by);
+        let secrets = Secrets::of(&self.config.user, &password);
+        let mut session = Session::new(self.clone(), terms, secrets, by);
         match self.config.login {
             RedfishLogin::Session => session.log_in(&password).await?,
             RedfishLogin::Basic => {
@@ -57,6 +68,14 @@ impl Redfish {
         }
         session.find_system().await?;
         Ok(session)
+    }
+
+    /// Says it at the first of them, and to those who ask for troubles.
+    fn note_leak(&self, leak: String) {
+        self.leak.get_or_init(|| {
+            log::warn!("redfish {}: {leak}", self.config.place);
+            leak
+        });
     }
 
     fn failed(&self, trouble: Trouble) -> PowerError {
@@ -84,9 +103,43 @@ impl PowerDevice for Redfish {
         terms.silence.max(OPEN_MAX)
     }
 
+    fn fence<'a>(&'a self, terms: &'a power::Terms) -> Judging<'a, Verdict> {
+        Box::pin(async move {
+            let began = clock::now();
+            let verdict = unwarranted::fence(self, terms).await;
+            if !matches!(&verdict, Verdict::Unknown(error) if error.kind() == ENDED) {
+                return verdict;
+            }
+            unwarranted::fence(self, &what_is_left_of(terms, began)).await
+        })
+    }
+
+    fn raise<'a>(&'a self, terms: &'a power::Terms) -> Judging<'a, Raised> {
+        Box::pin(async move {
+            let began = clock::now();
+            let raised = unwarranted::raise(self, terms).await;
+            if !matches!(&raised, Raised::Unknown(error) if error.kind() == ENDED) {
+                return raised;
+            }
+            unwarranted::raise(self, &what_is_left_of(terms, began)).await
+        })
+    }
+
+    fn troubles(&self) -> Vec<String> {
+        let leak = self.leak.get().map(|leak| format!("{}: {leak}", self.describe()));
+        leak.into_iter().collect()
+    }
+
     fn check(&self) -> Result<(), PowerError> {
         read_files(&self.config).map(drop).map_err(|trouble| self.failed(trouble))
     }
+}
+
+/// The terms for a second attempt, from login and order to the last reading: nothing that the first one
+/// read counts in it.
+fn what_is_left_of(terms: &power::Terms, began: Instant) -> power::Terms {
+    let change = terms.change.map(|change| change.saturating_sub(clock::now().since(began)));
+    power::Terms { change, ..*terms }
 }
 
 /// Waits until the sessions that were dropped have been given back, for two seconds at most: for

@@ -1,11 +1,12 @@
 //! What a Redfish service says about its systems, as far as power is concerned.
 //!
 //! Pure. Only `"Off"` is off; a state on the way there is on, and a state that nobody has heard of is
-//! none. A link is followed only within the service it came from. [DMTF DSP0266] [DMTF DSP0268]
+//! none. A link is followed only within the service it came from. What is quoted of it has no secret in it. [DMTF DSP0266] [DMTF DSP0268]
 
 use palisade_host::config::HttpPlace;
 use serde::Deserialize;
 
+use super::secrets::Secrets;
 use crate::power::RestorePolicy;
 use crate::power::trouble::quoted;
 
@@ -119,12 +120,12 @@ struct MessageText {
 ///
 /// # Errors
 /// [`Misread`]: also for a state that is not one of on, off and the two between.
-pub fn system(body: &[u8]) -> Result<System, Misread> {
-    let text: SystemText = read(body)?;
+pub fn system(body: &[u8], secrets: &Secrets) -> Result<System, Misread> {
+    let text: SystemText = read(body, secrets)?;
     let on = match text.power_state.as_deref() {
         Some("On" | "PoweringOn" | "PoweringOff") => true,
         Some("Off") => false,
-        other => return Err(Misread::State(quoted(other.unwrap_or("not told")))),
+        other => return Err(Misread::State(secrets.quoted(other.unwrap_or("not told")))),
     };
     let restore_policy = match text.restore_policy.as_deref() {
         Some("AlwaysOn") => RestorePolicy::AlwaysOn,
@@ -141,8 +142,8 @@ pub fn system(body: &[u8]) -> Result<System, Misread> {
 ///
 /// # Errors
 /// [`Misread::NotUnderstood`].
-pub fn members(body: &[u8]) -> Result<(Vec<String>, Option<String>), Misread> {
-    let text: CollectionText = read(body)?;
+pub fn members(body: &[u8], secrets: &Secrets) -> Result<(Vec<String>, Option<String>), Misread> {
+    let text: CollectionText = read(body, secrets)?;
     Ok((text.members.into_iter().map(|link| link.id).collect(), text.next))
 }
 
@@ -150,15 +151,16 @@ pub fn members(body: &[u8]) -> Result<(Vec<String>, Option<String>), Misread> {
 ///
 /// # Errors
 /// [`Misread::NotUnderstood`].
-pub fn allowed(body: &[u8]) -> Result<Option<Vec<String>>, Misread> {
-    let text: InfoText = read(body)?;
+pub fn allowed(body: &[u8], secrets: &Secrets) -> Result<Option<Vec<String>>, Misread> {
+    let text: InfoText = read(body, secrets)?;
     let found = text.parameters.into_iter().find(|parameter| parameter.name == "ResetType");
     Ok(found.and_then(|parameter| parameter.allowed))
 }
 
 /// The link that a body gives as its own.
 pub fn own_link(body: &[u8]) -> Option<String> {
-    read::<LinkText>(body).ok().map(|link| link.id)
+    // It is followed or dropped, and never quoted from here.
+    read::<LinkText>(body, &Secrets::none()).ok().map(|link| link.id)
 }
 
 /// What a service says about a failure.
@@ -166,16 +168,17 @@ pub fn own_link(body: &[u8]) -> Option<String> {
 pub struct Said {
     /// Its words, on one line, not too long; none if it has none.
     pub words: Option<String>,
-    /// The name of its message, such as `SessionLimitExceeded`, without registry and version.
+    /// The name of its message, such as `SessionLimitExceeded`, without registry and version: to be compared,
+    /// never shown.
     pub name: String,
 }
 
 /// The first message of a failure, whatever the body is.
-pub fn said(body: &[u8]) -> Said {
-    let Ok(FailureText { error }) = read(body) else { return Said::default() };
+pub fn said(body: &[u8], secrets: &Secrets) -> Said {
+    let Ok(FailureText { error }) = read(body, secrets) else { return Said::default() };
     let first = error.infos.into_iter().next();
     let (id, message) = first.map_or((None, None), |first| (first.id, first.message));
-    let words = message.or(error.message).map(|words| quoted(&words));
+    let words = message.or(error.message).map(|words| secrets.quoted(&words));
     let name = id.as_deref().and_then(|id| id.rsplit('.').next()).map(quoted);
     Said { words: words.filter(|words| !words.is_empty()), name: name.unwrap_or_default() }
 }
@@ -200,8 +203,8 @@ const LINK_MAX: usize = 512;
 
 /// Reads JSON, all of which must be UTF-8; its depth is bounded by serde_json, its length by whoever
 /// received it.
-fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Misread> {
-    let misread = |why: String| Misread::NotUnderstood(quoted(&why));
+fn read<T: for<'de> Deserialize<'de>>(body: &[u8], secrets: &Secrets) -> Result<T, Misread> {
+    let misread = |why: String| Misread::NotUnderstood(secrets.quoted(&why));
     let text = std::str::from_utf8(body).map_err(|error| misread(error.to_string()))?;
     serde_json::from_str(text).map_err(|error| misread(error.to_string()))
 }
@@ -210,8 +213,10 @@ fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Misread> {
 mod tests {
     use super::*;
 
+    const NONE: &Secrets = &Secrets::none();
+
     fn state(text: &str) -> Result<bool, Misread> {
-        system(format!(r#"{{"PowerState":{text}}}"#).as_bytes()).map(|system| system.on)
+        system(format!(r#"{{"PowerState":{text}}}"#).as_bytes(), NONE).map(|system| system.on)
     }
 
     #[test]
@@ -226,8 +231,8 @@ mod tests {
         for odd in ["0", "false", r#"["Off"]"#, r#""Off","PowerState":"On""#] {
             assert!(matches!(state(odd), Err(Misread::NotUnderstood(_))), "{odd}");
         }
-        assert!(matches!(system(b"{}"), Err(Misread::State(_))));
-        let odd = system(b"{\"Name\":\"\xaf\",\"PowerState\":\"Off\"}");
+        assert!(matches!(system(b"{}", NONE), Err(Misread::State(_))));
+        let odd = system(b"{\"Name\":\"\xaf\",\"PowerState\":\"Off\"}", NONE);
         assert!(matches!(odd, Err(Misread::NotUnderstood(_))), "what it passes over is read too");
     }
 
@@ -265,22 +270,22 @@ mod tests {
         let body = br#"{"error":{"code":"Base.1.8.GeneralError","message":"general",
             "@Message.ExtendedInfo":[{"MessageId":"iLO.2.15.InvalidOperationForSystemState",
             "Message":"Not\r\nnow"},{"Message":"second"}]}}"#;
-        let found = said(body);
+        let found = said(body, NONE);
         assert_eq!(found.words.as_deref(), Some("Not now"));
         assert_eq!(found.name, "InvalidOperationForSystemState");
-        let plain = said(br#"{"error":{"message":"just so"}}"#);
+        let plain = said(br#"{"error":{"message":"just so"}}"#, NONE);
         assert_eq!((plain.words.as_deref(), plain.name.as_str()), (Some("just so"), ""));
-        assert_eq!(said(b"<html>"), Said::default());
+        assert_eq!(said(b"<html>", NONE), Said::default());
     }
 
     #[test]
     fn what_can_be_ordered_is_told_in_one_of_two_places() {
         let body = br##"{"PowerState":"On","PowerRestorePolicy":"LastState","Actions":{
             "#ComputerSystem.Reset":{"target":"/r","ResetType@Redfish.AllowableValues":["On"]}}}"##;
-        let found = system(body).unwrap();
+        let found = system(body, NONE).unwrap();
         assert_eq!(found.restore_policy, RestorePolicy::Previous);
         assert_eq!(found.reset.unwrap().allowed.unwrap(), ["On"]);
         let info = br#"{"Parameters":[{"Name":"ResetType","AllowableValues":["On","ForceOff"]}]}"#;
-        assert_eq!(allowed(info).unwrap().unwrap(), ["On", "ForceOff"]);
+        assert_eq!(allowed(info, NONE).unwrap().unwrap(), ["On", "ForceOff"]);
     }
 }

@@ -4,12 +4,12 @@
 
 use std::io::Write as _;
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use palisade_host::config::HttpPlace;
 use palisade_host::secret::Secret;
 use serde::Serialize;
 use zeroize::Zeroizing;
+
+use super::secrets::basic;
 
 /// Room for the longest request, so that none is ever moved and leaves a copy behind.
 const ROOM: usize = 16 * 1024;
@@ -50,10 +50,8 @@ pub(super) fn request(
             line("\r\n");
         }
         Badge::Basic { user, password } => {
-            let pair = Zeroizing::new(format!("{user}:{}", password.expose()));
-            let coded = Zeroizing::new(BASE64_STANDARD.encode(pair.as_bytes()));
             line("Authorization: Basic ");
-            line(&coded);
+            line(&basic(user, password));
             line("\r\n");
         }
     }

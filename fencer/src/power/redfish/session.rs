@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use palisade_host::clock;
-use palisade_host::config::{self, HttpPlace};
+use palisade_host::config;
 use palisade_host::secret::Secret;
 use palisade_protocol::time::Instant;
 use serde::Serialize;
@@ -14,15 +14,17 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::Redfish;
-use super::model::{self, Misread, Reset, Said, System};
+use super::line::Line;
+use super::model::{self, Reset, System};
+use super::refusal::{elsewhere, leak, misread, no_only, no_reset, not_offered};
 use super::reply::Reply;
-use super::request::{Badge, request};
+use super::request::Badge;
+use super::secrets::Secrets;
 use super::tls::Terms;
-use super::wire::{Broken, Connection};
 use crate::power::device::{PowerSession, Working};
 use crate::power::error::PowerErrorKind;
 use crate::power::session::PowerStatus;
-use crate::power::trouble::{Trouble, quoted};
+use crate::power::trouble::Trouble;
 use crate::power::{Ack, LastPowerEvent};
 
 /// Where sessions are made. [DSP0266 §13.3.4]
@@ -34,9 +36,6 @@ const SYSTEMS: &str = "/redfish/v1/Systems";
 /// How long a slot is tried to be given back.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Most names in a list of systems to choose from.
-const NAMED_MAX: usize = 8;
-
 /// An open session.
 pub(super) struct Session {
     device: Redfish,
@@ -46,14 +45,6 @@ pub(super) struct Session {
     system: String,
     reset: Option<Reset>,
     by: Instant,
-}
-
-/// The way to the service.
-struct Line {
-    place: HttpPlace,
-    terms: Option<Terms>,
-    badge: Badge,
-    connection: Option<Connection>,
 }
 
 /// A new session. [DSP0268, Session]
@@ -72,10 +63,15 @@ struct Order {
 }
 
 impl Session {
-    /// A session not yet logged in.
-    pub(super) fn new(device: Redfish, terms: Option<Terms>, by: Instant) -> Self {
+    /// A session not yet logged in; what is quoted in it has none of `secrets` in it.
+    pub(super) fn new(
+        device: Redfish,
+        terms: Option<Terms>,
+        secrets: Secrets,
+        by: Instant,
+    ) -> Self {
         let place = device.config.place.clone();
-        let line = Line { place, terms, badge: Badge::None, connection: None };
+        let line = Line { place, terms, badge: Badge::None, secrets, connection: None };
         Self { device, line, own: None, system: String::new(), reset: None, by }
     }
 
@@ -94,9 +90,11 @@ impl Session {
             let remedy = "set login = \"basic\"";
             return Err(Trouble::new(PowerErrorKind::BadConfig, evidence, remedy).definite());
         }
-        let reply = accepted("log in", reply)?;
-        let link = reply.location.clone().or_else(|| model::own_link(&reply.body));
-        self.own = link.and_then(|link| model::path_within(&link, &self.line.place));
+        if let Some(token) = &reply.token {
+            self.line.secrets.add(token.expose());
+        }
+        let reply = self.line.accepted("log in", reply)?;
+        self.own = self.own_path(&reply);
         let Some(token) = reply.token else {
             let remedy = "update the firmware of the bmc, or set login = \"basic\"";
             let evidence = "it made a session without a token";
@@ -104,6 +102,18 @@ impl Session {
         };
         self.show(Badge::Token(token));
         Ok(())
+    }
+
+    /// Where the new session is, so that it can be ended. Services that do not know by what address they
+    /// are reached name another in one of the two.
+    fn own_path(&self, reply: &Reply) -> Option<String> {
+        let links = [reply.location.clone(), model::own_link(&reply.body)];
+        let links: Vec<&str> = links.iter().flatten().map(String::as_str).collect();
+        let path = links.iter().find_map(|link| model::path_within(link, &self.line.place));
+        if path.is_none() {
+            self.device.note_leak(leak(&links, &self.line.secrets));
+        }
+        path
     }
 
     /// Finds the system, and whether it could be switched off as it is now.
@@ -120,24 +130,28 @@ impl Session {
 
     async fn only_system(&mut self) -> Result<String, Trouble> {
         let reply = self.get(SYSTEMS).await?;
-        let (members, next) = model::members(&reply.body).map_err(|error| misread(&error))?;
-        let [link] = members.as_slice() else { return Err(no_only(&members)) };
-        if next.is_some() {
-            return Err(no_only(&members));
+        let (members, next) =
+            model::members(&reply.body, self.secrets()).map_err(|error| misread(&error))?;
+        match members.as_slice() {
+            [link] if next.is_none() => self.followed(link),
+            _ => Err(no_only(&members, self.secrets())),
         }
-        self.followed(link)
     }
 
     async fn get(&mut self, path: &str) -> Result<Reply, Trouble> {
         let reply = self.line.ask("GET", path, None::<&Order>, self.by).await?;
-        accepted(&format!("GET {path}"), reply)
+        self.line.accepted(&self.line.told("GET", path), reply)
+    }
+
+    const fn secrets(&self) -> &Secrets {
+        &self.line.secrets
     }
 
     /// Reads the system anew.
     async fn read(&mut self) -> Result<System, Trouble> {
         let path = self.system.clone();
         let reply = self.get(&path).await?;
-        let system = model::system(&reply.body).map_err(|error| misread(&error))?;
+        let system = model::system(&reply.body, self.secrets()).map_err(|error| misread(&error))?;
         self.reset = system.reset.clone();
         Ok(system)
     }
@@ -154,9 +168,13 @@ impl Session {
             offered = self.offered().await?;
         }
         let is_offered = offered.as_ref().is_none_or(|all| all.iter().any(|one| one == order));
+        let named = self.secrets().struck(&self.system);
         match &self.reset {
+            None => Err(no_reset(order, &named)),
             Some(Reset { target, .. }) if is_offered => self.followed(target).map(Some),
-            _ => Err(not_offered(order, &self.system, &offered.unwrap_or_default())),
+            Some(_) => {
+                Err(not_offered(order, &named, &offered.unwrap_or_default(), self.secrets()))
+            }
         }
     }
 
@@ -167,7 +185,8 @@ impl Session {
             Some(Reset { allowed: None, info: Some(info), .. }) => {
                 let path = self.followed(&info)?;
                 let reply = self.get(&path).await?;
-                let allowed = model::allowed(&reply.body).map_err(|error| misread(&error))?;
+                let allowed =
+                    model::allowed(&reply.body, self.secrets()).map_err(|error| misread(&error))?;
                 if let Some(reset) = &mut self.reset {
                     reset.allowed.clone_from(&allowed);
                     reset.info = None;
@@ -179,11 +198,8 @@ impl Session {
     }
 
     fn followed(&self, link: &str) -> Result<String, Trouble> {
-        model::path_within(link, &self.line.place).ok_or_else(|| {
-            let evidence = format!("it points elsewhere: {:?}", quoted(link));
-            let remedy = "give the path of the system in the configuration (system)";
-            Trouble::new(PowerErrorKind::Protocol, evidence, remedy)
-        })
+        let path = model::path_within(link, &self.line.place);
+        path.ok_or_else(|| elsewhere(link, self.secrets()))
     }
 
     async fn order(&mut self, reset_type: &'static str) -> Result<Ack, Trouble> {
@@ -193,7 +209,8 @@ impl Session {
         if is_not_in_this_state(&reply) {
             return Ok(Ack::NotInThisState);
         }
-        accepted(&format!("{reset_type} at {target}"), reply).map(|_| Ack::Accepted)
+        let what = self.line.told(&format!("{reset_type} at"), &target);
+        self.line.accepted(&what, reply).map(|_| Ack::Accepted)
     }
 
     async fn status_now(&mut self) -> Result<PowerStatus, Trouble> {
@@ -228,7 +245,9 @@ impl Drop for Session {
         let badge = std::mem::replace(&mut self.line.badge, Badge::None);
         let connection = self.line.connection.take();
         let (place, terms) = (self.line.place.clone(), self.line.terms.clone());
-        let leaving = runtime.spawn(leave(Line { place, terms, badge, connection }, own));
+        let secrets = std::mem::take(&mut self.line.secrets);
+        let line = Line { place, terms, badge, secrets, connection };
+        let leaving = runtime.spawn(leave(line, own));
         let mut all = LEAVING.lock().unwrap_or_else(PoisonError::into_inner);
         all.retain(|task| !task.is_finished());
         all.push(leaving);
@@ -255,88 +274,10 @@ pub(super) async fn farewell() {
     }
 }
 
-impl Line {
-    /// Sends a request and waits for the reply, over the connection that is there or a new one. One that
-    /// was hung up on meanwhile is replaced once: what is asked here may be asked twice.
-    async fn ask(
-        &mut self,
-        method: &str,
-        path: &str,
-        body: Option<&impl Serialize>,
-        by: Instant,
-    ) -> Result<Reply, Trouble> {
-        let what = format!("{method} {path}");
-        if clock::now() >= by {
-            return Err(Trouble::too_late(what));
-        }
-        let bytes = request(method, path, &self.place, &self.badge, body);
-        if let Some(mut kept) = self.connection.take() {
-            match kept.exchange(&bytes, &what, by).await {
-                Ok(reply) => return Ok(self.keep(kept, reply)),
-                Err(Broken { is_stale: true, .. }) => {}
-                Err(Broken { trouble, .. }) => return Err(trouble),
-            }
-        }
-        let mut fresh = Connection::open(&self.place, self.terms.as_ref(), by).await?;
-        let reply = fresh.exchange(&bytes, &what, by).await.map_err(|broken| broken.trouble)?;
-        Ok(self.keep(fresh, reply))
-    }
-
-    fn keep(&mut self, connection: Connection, reply: Reply) -> Reply {
-        self.connection = reply.is_kept.then_some(connection);
-        reply
-    }
-}
-
 /// Whether an order was declined because the machine is in that state, or on the way there. The status
 /// alone can tell which.
 fn is_not_in_this_state(reply: &Reply) -> bool {
     const NAMES: [&str; 2] = ["InvalidOperationForSystemState", "NoOperation"];
-    let is_so = || NAMES.contains(&model::said(&reply.body).name.as_str());
+    let is_so = || NAMES.contains(&model::said(&reply.body, &Secrets::none()).name.as_str());
     reply.status == 409 || (reply.status == 400 && is_so())
-}
-
-/// The reply, if it says that what was asked is done or begun.
-fn accepted(what: &str, reply: Reply) -> Result<Reply, Trouble> {
-    if (200..=299).contains(&reply.status) {
-        return Ok(reply);
-    }
-    let status = reply.status;
-    let Said { words, name } = model::said(&reply.body);
-    let words = words.map_or_else(|| "no reason given".to_owned(), |words| format!("{words:?}"));
-    let evidence = format!("{what}: status {status}, {words}");
-    let (kind, remedy) = match status {
-        401 => (PowerErrorKind::WrongPassword, "set the same user and password on both sides"),
-        403 => (
-            PowerErrorKind::PrivilegeRefused,
-            "give the account the role Operator, and a password that need not be changed",
-        ),
-        404 => (PowerErrorKind::BadConfig, "correct system in the configuration"),
-        _ if name == "SessionLimitExceeded" => {
-            (PowerErrorKind::NoSlots, "end sessions at the bmc, or set login = \"basic\"")
-        }
-        _ => (PowerErrorKind::HttpStatus(status), "look into the log of the bmc"),
-    };
-    let trouble = Trouble::new(kind, evidence, remedy);
-    Err(if matches!(status, 401 | 403) { trouble.definite() } else { trouble })
-}
-
-fn misread(error: &Misread) -> Trouble {
-    let remedy = "look at the system by hand, and at the firmware of the bmc";
-    Trouble::new(PowerErrorKind::Protocol, error.to_string(), remedy)
-}
-
-fn not_offered(order: &str, system: &str, offered: &[String]) -> Trouble {
-    let all = quoted(&offered.join(", "));
-    let evidence = format!("{system} does not take the order {order}; it takes: {all}");
-    let remedy = "without it nothing can be proven; use another way to this machine's power";
-    Trouble::new(PowerErrorKind::BadConfig, evidence, remedy)
-}
-
-fn no_only(members: &[String]) -> Trouble {
-    let named = members.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let named = quoted(&named);
-    let evidence = format!("it has {} systems and none was chosen: {named}", members.len());
-    let remedy = "set system to the path of this node's";
-    Trouble::new(PowerErrorKind::BadConfig, evidence, remedy).definite()
 }
