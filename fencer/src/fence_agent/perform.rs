@@ -58,6 +58,7 @@ where
 }
 
 async fn one(action: Action, machine: &Target, terms: &Terms) -> Outcome {
+    machine.weaknesses.iter().for_each(|weakness| tell_weakness(action, machine, weakness));
     let device = machine.device.as_ref();
     let done = match action {
         Action::Off => judged(device.fence(&terms.power).await, terms).map(|()| false),
@@ -82,6 +83,18 @@ async fn one(action: Action, machine: &Target, terms: &Terms) -> Outcome {
         }
     }
     done.map_err(|failed| failed.about(action, machine.plug.as_deref()))
+}
+
+/// In the system's log when power is to change: callers expect nothing on standard error of what succeeds.
+/// `monitor` is where they look for what to mend.
+fn tell_weakness(action: Action, machine: &Target, weakness: &str) {
+    if action == Action::Monitor {
+        return warn_about(action, machine, weakness);
+    }
+    if action.changes() {
+        let plug = machine.plug.as_deref().unwrap_or_default();
+        syslog::tell(Grade::Warning, &format!("{} of {plug}: {weakness}", action.name()));
+    }
 }
 
 /// What failed at one way to power, while another did what was asked.

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use std::path::Path;
 use std::sync::Arc;
 
-use palisade_host::config::{self, Cluster, Node};
+use palisade_host::config::{self, Cluster, Node, PowerLevel};
 use palisade_host::secret::Secret;
 
 use super::answer::Failed;
@@ -37,6 +37,8 @@ pub(super) struct Target {
     pub(super) mark: String,
     /// The ways to its power, in the order of trying: one at least.
     pub(super) ways: Vec<Arc<dyn PowerDevice>>,
+    /// What the configuration allows of them and is weak.
+    pub(super) weaknesses: Vec<String>,
     /// All of them as one.
     pub(super) device: Arc<dyn PowerDevice>,
 }
@@ -138,7 +140,14 @@ fn node_of<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Node, Failed> {
 fn alone(engine: &Engine, bmc: BmcConfig, node: Option<String>) -> Target {
     let mark = bmc.address.clone();
     let device: Arc<dyn PowerDevice> = Arc::new(Bmc::new(engine.clone(), bmc));
-    Target { plug: None, node, mark, ways: vec![Arc::clone(&device)], device }
+    Target {
+        plug: None,
+        node,
+        mark,
+        ways: vec![Arc::clone(&device)],
+        weaknesses: Vec::new(),
+        device,
+    }
 }
 
 fn node_target(
@@ -155,7 +164,8 @@ fn node_target(
     let (device, mark) = (Levels::of(ways.clone()), levels::mark(node).unwrap_or_default());
     let device = device.ok_or_else(|| Failed::new(format!("{name}: no way to its power")))?;
     let name = Some(name.to_owned());
-    Ok(Target { plug: name.clone(), node: name, mark, ways, device })
+    let weaknesses = node.power.iter().filter_map(PowerLevel::weakness).collect();
+    Ok(Target { plug: name.clone(), node: name, mark, ways, weaknesses, device })
 }
 
 /// The BMC with its password file read, and the key of the options rather than of the configuration.

@@ -99,6 +99,28 @@ impl Alpha {
 }
 
 #[test]
+fn a_way_that_believes_anyone_is_told_by_monitor_and_nothing_is_said_of_what_succeeds() {
+    let script = Script::of_a_machine();
+    let password = tempfile::NamedTempFile::new().unwrap();
+    fs::write(password.path(), "x\n").unwrap();
+    let weak = format!(
+        "[[node.power]]\ndevice = \"redfish\"\nurl = \"https://{}\"\nuser = \"palisade\"\n\
+         password_file = \"{}\"\ntls_insecure = true\n",
+        free_port(),
+        password.path().display()
+    );
+    let alpha = Alpha::without_bmc(&(script.level() + &weak));
+    for action in ["off", "on", "reboot", "status"] {
+        let output = alpha.ask(&format!("plug=alpha action={action}"));
+        assert_eq!((code(&output), stderr(&output).as_str()), (0, ""), "{action}");
+    }
+    let output = alpha.ask("plug=alpha action=monitor");
+    let said = stderr(&output);
+    assert_eq!(code(&output), 0, "{said}");
+    assert!(said.contains("monitor of alpha") && said.contains("(tls_insecure)"), "{said}");
+}
+
+#[test]
 fn a_dead_bmc_makes_room_for_a_fence_agent_in_every_action() {
     let mute = UdpSocket::bind("127.0.0.1:0").unwrap();
     let folder = tempfile::tempdir().unwrap();
