@@ -208,7 +208,7 @@ impl Open {
     async fn read(&mut self) -> Result<(PowerReport, String), Trouble> {
         let asked_at = clock::now();
         let status = self.session.status().await.map_err(|error| error.to_string())?;
-        let said = format!("read {}", if status.on { "on" } else { "off" });
+        let said = format!("read {}", status.power());
         Ok((PowerReport::Read { session_at: self.at, asked_at, on: status.on }, said))
     }
 
@@ -374,6 +374,7 @@ mod tests {
         fn status(&mut self) -> Working<'_, PowerStatus> {
             let status = PowerStatus {
                 on: true,
+                passage: None,
                 control_fault: false,
                 restore_policy: RestorePolicy::StayOff,
                 last_event: LastPowerEvent::default(),

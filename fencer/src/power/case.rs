@@ -13,6 +13,7 @@ use palisade_protocol::time::Instant;
 use tokio::time::sleep;
 
 use super::error::PowerError;
+use super::session::{Passage, PowerStatus};
 use super::verdict::{Evidence, Reading, Terms};
 
 /// The space between two readings of off for whoever once read on after off.
@@ -39,8 +40,8 @@ pub(super) trait Asked {
     /// Least pause between two readings.
     const PAUSE_MIN: Duration;
 
-    /// Reads power before `by`: when the answer came, and whether it says on.
-    async fn power(&mut self, by: Instant) -> Result<(Instant, bool), PowerError>;
+    /// Reads power before `by`: when the answer came, and what it says.
+    async fn power(&mut self, by: Instant) -> Result<(Instant, PowerStatus), PowerError>;
 
     /// Gives the order once more.
     async fn order_again(&mut self, by: Instant) -> Result<(), PowerError>;
@@ -90,7 +91,7 @@ impl<'a, A: Asked> Case<'a, A> {
 
     /// Takes note of a reading made after the acknowledgement.
     pub(super) fn saw(&mut self, reading: Reading) {
-        self.was_on |= reading.on;
+        self.was_on |= reading.on && reading.passage != Some(Passage::PoweringOn);
         self.evidence.add(reading);
     }
 
@@ -188,8 +189,9 @@ impl<'a, A: Asked> Case<'a, A> {
 
     async fn read(&mut self) -> Result<Reading, PowerError> {
         let asked_at = clock::now();
-        let (heard_at, on) = self.asked.power(asked_at + self.patience).await?;
-        let reading = Reading { asked_at, heard_at, on };
+        let (heard_at, status) = self.asked.power(asked_at + self.patience).await?;
+        let PowerStatus { on, passage, .. } = status;
+        let reading = Reading { asked_at, heard_at, on, passage };
         self.saw(reading);
         Ok(reading)
     }

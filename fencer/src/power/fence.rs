@@ -128,7 +128,12 @@ impl Engine {
             Case::new(AtBmc { bmc, line, order }, terms, evidence).flapping(profile.flaps());
         // The BMC's own numbering says whether it looked after it had acknowledged the order.
         if read.reply > acked.reply {
-            case.saw(Reading { asked_at: given_at, heard_at: read.at, on: status.power_on });
+            case.saw(Reading {
+                asked_at: given_at,
+                heard_at: read.at,
+                on: status.power_on,
+                passage: None,
+            });
         }
         Ok((case, profile))
     }
@@ -205,12 +210,12 @@ impl Asked for AtBmc<'_> {
     const CONFIRM_MIN: Duration = CONFIRM_MIN;
     const PAUSE_MIN: Duration = PAUSE_MIN;
 
-    async fn power(&mut self, by: Instant) -> Result<(Instant, bool), PowerError> {
+    async fn power(&mut self, by: Instant) -> Result<(Instant, PowerStatus), PowerError> {
         let heard = self.ask(Order::Status, by).await?;
         let Answer::Status(status) = heard.answer else {
             return Err(self.bmc.failed(Fault::Mismatch));
         };
-        Ok((heard.at, status.power_on))
+        Ok((heard.at, status.into()))
     }
 
     async fn order_again(&mut self, by: Instant) -> Result<(), PowerError> {

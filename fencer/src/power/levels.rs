@@ -148,7 +148,8 @@ impl PowerDevice for Levels {
         let told = |(level, (_, error)): (&usize, &(Instant, PowerError))| {
             format!("level {} of {of}: {error}", level + 1)
         };
-        memory.failed.iter().map(told).collect()
+        let ways = self.0.ways.iter().flat_map(|way| way.troubles());
+        memory.failed.iter().map(told).chain(ways).collect()
     }
 }
 

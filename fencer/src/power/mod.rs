@@ -35,5 +35,5 @@ pub use palisade_ipmi::privilege::Privilege;
 pub use palisade_ipmi::secret::Secret as BmcKey;
 pub use palisade_ipmi::suite::Suite;
 pub use palisade_ipmi::watchdog::TimerState;
-pub use session::{PowerStatus, Session};
+pub use session::{Passage, PowerStatus, Session};
 pub use verdict::{Evidence, Raised, Reading, Terms, Verdict, Who};

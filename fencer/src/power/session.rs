@@ -23,12 +23,40 @@ use super::resolve::{resolve, share};
 pub struct PowerStatus {
     /// System power is on.
     pub on: bool,
+    /// Where power is on the way to, where a device says so; it counts as on meanwhile.
+    pub passage: Option<Passage>,
     /// The last attempt to switch power failed.
     pub control_fault: bool,
     /// What happens when mains power comes back.
     pub restore_policy: RestorePolicy,
     /// What happened to power last; constant on some BMCs.
     pub last_event: LastPowerEvent,
+}
+
+/// A change of power under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// From off to on.
+    PoweringOn,
+    /// From on to off.
+    PoweringOff,
+}
+
+impl Passage {
+    /// In the words of evidence.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PoweringOn => "powering on",
+            Self::PoweringOff => "powering off",
+        }
+    }
+}
+
+impl PowerStatus {
+    /// Power in the words of evidence.
+    pub fn power(&self) -> &'static str {
+        self.passage.map_or(if self.on { "on" } else { "off" }, Passage::name)
+    }
 }
 
 /// An open session. Orders are waited for until the deadline that stands at their beginning.
@@ -212,6 +240,7 @@ impl From<ChassisStatus> for PowerStatus {
     fn from(status: ChassisStatus) -> Self {
         Self {
             on: status.power_on,
+            passage: None,
             control_fault: status.control_fault,
             restore_policy: status.restore_policy,
             last_event: status.last_event,

@@ -12,7 +12,7 @@ use super::Ack;
 use super::case::{Asked, CONFIRM_MAX, Case};
 use super::device::{PowerDevice, PowerSession};
 use super::error::PowerError;
-use super::session::PowerStatus;
+use super::session::{Passage, PowerStatus};
 use super::verdict::{Evidence, Raised, Terms, Verdict};
 
 /// Orders hard power off and proves it.
@@ -61,7 +61,10 @@ async fn begin<'a, D: PowerDevice + ?Sized>(
     let session = device.open(clock::now() + patience).await?;
     let mut asked = InSession { session, order };
     let before = match order {
-        Order::Off => asked.power(clock::now() + patience).await.ok().map(|(_, on)| on),
+        Order::Off => {
+            let read = asked.power(clock::now() + patience).await.ok();
+            read.and_then(|(_, status)| said_before(&status))
+        }
         Order::On => None,
     };
     let ordered_at = clock::now();
@@ -70,6 +73,11 @@ async fn begin<'a, D: PowerDevice + ?Sized>(
     let device = device.describe();
     let evidence = Evidence { device, who: None, ordered_at, before, acked, readings: Vec::new() };
     Ok(Case::new(asked, terms, evidence).with_patience(patience))
+}
+
+/// One on its way up may still read off for a while: that it was on says nothing then.
+fn said_before(status: &PowerStatus) -> Option<bool> {
+    (status.passage != Some(Passage::PoweringOn)).then_some(status.on)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,10 +107,10 @@ impl Asked for InSession {
     const CONFIRM_MIN: Duration = CONFIRM_MAX;
     const PAUSE_MIN: Duration = Duration::from_millis(100);
 
-    async fn power(&mut self, by: Instant) -> Result<(Instant, bool), PowerError> {
+    async fn power(&mut self, by: Instant) -> Result<(Instant, PowerStatus), PowerError> {
         self.session.set_deadline(by);
         let status = self.session.status().await?;
-        Ok((clock::now(), status.on))
+        Ok((clock::now(), status))
     }
 
     async fn order_again(&mut self, by: Instant) -> Result<(), PowerError> {

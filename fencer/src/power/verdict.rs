@@ -12,6 +12,7 @@ use palisade_ipmi::suite::Suite;
 use palisade_protocol::time::Instant;
 
 use super::error::PowerError;
+use super::session::Passage;
 
 /// How many readings evidence keeps: the first and the last few.
 const READINGS_MAX: usize = 16;
@@ -111,8 +112,10 @@ pub struct Reading {
     pub asked_at: Instant,
     /// When it came.
     pub heard_at: Instant,
-    /// What it said.
+    /// What it said, as of the machine: it is on until it is off.
     pub on: bool,
+    /// What it said it was on the way to.
+    pub passage: Option<Passage>,
 }
 
 impl Evidence {
@@ -137,8 +140,8 @@ impl Evidence {
             None => "",
         };
         let mut course = format!("{before}{ack} after {} ms", after(acked_at));
-        for Reading { heard_at, on, .. } in &self.readings {
-            let word = if *on { "on" } else { "off" };
+        for Reading { heard_at, on, passage, .. } in &self.readings {
+            let word = passage.map_or(if *on { "on" } else { "off" }, Passage::name);
             course += &format!(", read {word} at {} ms", after(*heard_at));
         }
         course

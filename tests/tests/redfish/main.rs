@@ -462,12 +462,31 @@ async fn only_off_is_off() {
     let mut session = account.open().await;
     for (state, on) in [("PoweringOff", true), ("PoweringOn", true), ("On", true), ("Off", false)] {
         stub.inner().state = state.to_owned();
-        assert_eq!(session.status().await.unwrap().on, on, "{state}");
+        let status = session.status().await.unwrap();
+        assert_eq!(status.on, on, "{state}");
+        assert_eq!(status.power().replace(' ', ""), state.to_lowercase());
     }
     for state in ["OFF", "Paused", "", "Null"] {
         stub.inner().state = state.to_owned();
         let error = session.status().await.unwrap_err();
         assert_tells(&error, PowerErrorKind::Protocol, "its power state is");
+    }
+}
+
+#[tokio::test]
+async fn a_machine_on_the_way_is_told_as_such_and_is_not_off() {
+    let stub = Stub::start().await;
+    let account = Account::at_stub(&stub);
+    stub.inner().is_stuck = true;
+    for state in ["PoweringOff", "PoweringOn"] {
+        stub.inner().state = state.to_owned();
+        let terms = Terms { change: Some(Duration::from_millis(500)), ..Terms::default() };
+        let Verdict::StillOn(evidence) = account.device().fence(&terms).await else {
+            panic!("{state} is not off");
+        };
+        let told = evidence.to_string().replace(' ', "");
+        assert!(told.contains(&format!("read{}at", state.to_lowercase())), "{evidence}");
+        assert!(!told.contains("readonat"), "{evidence}");
     }
 }
 

@@ -61,6 +61,8 @@ pub(super) struct Inner {
     pub(super) location: String,
     /// What it calls itself in the link that a session has to itself; none if it has no such link.
     pub(super) own_link: Option<String>,
+    /// Takes orders, and its machine stays as it is.
+    pub(super) is_stuck: bool,
     /// Ends all sessions, once, when it is asked what `METHOD path` says, for the so-manieth time.
     pub(super) ends_sessions: Option<(String, usize)>,
     made: u32,
@@ -261,6 +263,9 @@ impl Inner {
             Some("On") => "On",
             other => panic!("{other:?} was ordered"),
         };
+        if self.is_stuck {
+            return reply(204, "", "");
+        }
         if self.state == wanted {
             return failure(409, "InvalidOperationForSystemState", "it is so already");
         }

@@ -258,6 +258,7 @@ mod tests {
     fn facts(policy: RestorePolicy) -> Facts {
         let power = PowerStatus {
             on: true,
+            passage: None,
             control_fault: false,
             restore_policy: policy,
             last_event: LastPowerEvent::default(),

@@ -151,6 +151,7 @@ const CHECK: &str = "run the agent by hand with these options";
 fn status(on: bool) -> PowerStatus {
     PowerStatus {
         on,
+        passage: None,
         control_fault: false,
         restore_policy: RestorePolicy::Unknown,
         last_event: LastPowerEvent::default(),

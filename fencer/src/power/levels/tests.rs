@@ -298,6 +298,7 @@ impl PowerSession for WaySession {
             self.0.hear("status", self.1).await?;
             Ok(PowerStatus {
                 on: *self.0.machine.lock().unwrap(),
+                passage: None,
                 control_fault: false,
                 restore_policy: RestorePolicy::Unknown,
                 last_event: LastPowerEvent::default(),

@@ -7,14 +7,16 @@ use palisade_host::config::HttpPlace;
 use serde::Deserialize;
 
 use super::secrets::Secrets;
-use crate::power::RestorePolicy;
 use crate::power::trouble::quoted;
+use crate::power::{Passage, RestorePolicy};
 
 /// A system, as far as power is concerned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct System {
     /// Power is on, or not yet off.
     pub on: bool,
+    /// Where it is on the way to.
+    pub passage: Option<Passage>,
     /// What happens when mains power comes back.
     pub restore_policy: RestorePolicy,
     /// How it is reset; none if it cannot be.
@@ -122,9 +124,11 @@ struct MessageText {
 /// [`Misread`]: also for a state that is not one of on, off and the two between.
 pub fn system(body: &[u8], secrets: &Secrets) -> Result<System, Misread> {
     let text: SystemText = read(body, secrets)?;
-    let on = match text.power_state.as_deref() {
-        Some("On" | "PoweringOn" | "PoweringOff") => true,
-        Some("Off") => false,
+    let (on, passage) = match text.power_state.as_deref() {
+        Some("On") => (true, None),
+        Some("PoweringOn") => (true, Some(Passage::PoweringOn)),
+        Some("PoweringOff") => (true, Some(Passage::PoweringOff)),
+        Some("Off") => (false, None),
         other => return Err(Misread::State(secrets.quoted(other.unwrap_or("not told")))),
     };
     let restore_policy = match text.restore_policy.as_deref() {
@@ -135,7 +139,7 @@ pub fn system(body: &[u8], secrets: &Secrets) -> Result<System, Misread> {
     };
     let reset = text.actions.and_then(|actions| actions.reset);
     let reset = reset.map(|ResetText { target, allowed, info }| Reset { target, allowed, info });
-    Ok(System { on, restore_policy, reset })
+    Ok(System { on, passage, restore_policy, reset })
 }
 
 /// The links to the members of a collection, and to the rest of it.

@@ -214,9 +214,9 @@ impl Session {
     }
 
     async fn status_now(&mut self) -> Result<PowerStatus, Trouble> {
-        let System { on, restore_policy, .. } = self.read().await?;
+        let System { on, passage, restore_policy, .. } = self.read().await?;
         let last_event = LastPowerEvent::default();
-        Ok(PowerStatus { on, control_fault: false, restore_policy, last_event })
+        Ok(PowerStatus { on, passage, control_fault: false, restore_policy, last_event })
     }
 }
 
