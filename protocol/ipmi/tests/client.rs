@@ -408,6 +408,24 @@ fn a_reading_recorded_earlier_is_never_taken_for_a_new_one() {
     assert_eq!(talk.run(Input::Tick), Event::Answered(Answer::Status(status(true))));
 }
 
+/// Numbers of answered requests are used again after 64 of them: then only the session's own numbering
+/// tells the recording from the answer.
+#[test]
+fn a_recording_is_nothing_when_its_number_comes_round() {
+    let mut talk = Talk::opened(FakeBmc::new());
+    talk.order(Order::Off);
+    talk.order(Order::Status);
+    let recorded = talk.replies.last().cloned().unwrap();
+    for _ in 0..63 {
+        talk.order(Order::On);
+    }
+    let by = talk.now + Duration::from_secs(5);
+    talk.bmc.deaf_to = 1;
+    assert_eq!(talk.feed(Input::Order { order: Order::Status, by }), None);
+    assert_eq!(talk.feed(Input::Datagram(&recorded)), None, "a recording");
+    assert_eq!(talk.run(Input::Tick), Event::Answered(Answer::Status(status(true))));
+}
+
 #[test]
 fn a_reading_that_comes_too_late_is_never_taken_for_the_next() {
     let mut talk = Talk::opened(FakeBmc::new());

@@ -5,9 +5,9 @@
 mod fake;
 
 use fake::{Asked, FakeBmc, ROUND_TRIP, Talk, login, status};
-use palisade_ipmi::app::{Guid, SetSessionPrivilege};
+use palisade_ipmi::app::{CloseSession, Guid, SetSessionPrivilege};
 use palisade_ipmi::chassis::{ChassisControl, ControlAction};
-use palisade_ipmi::client::{Ack, Answer, ClientError, Event, Input, Order, Step};
+use palisade_ipmi::client::{ATTEMPTS_MAX, Ack, Answer, ClientError, Event, Input, Order, Step};
 use palisade_ipmi::completion::code;
 use palisade_ipmi::privilege::Privilege;
 use palisade_ipmi::secret::Secret;
@@ -39,6 +39,10 @@ fn commands(talk: &Talk) -> Vec<(u8, u8)> {
         _ => None,
     };
     talk.bmc.asked.iter().filter_map(command).collect()
+}
+
+fn closed(talk: &Talk) -> usize {
+    commands(talk).iter().filter(|asked| **asked == (6, CloseSession::COMMAND)).count()
 }
 
 fn handshakes(talk: &Talk) -> usize {
@@ -170,6 +174,30 @@ fn a_slow_bmc_is_let_finish_and_answers_each_order_once() {
     while talk.now < by && talk.client.next_deadline().is_some() {
         assert_eq!(talk.step(), None, "a second answer to one order");
     }
+}
+
+#[test]
+fn every_handshake_that_lost_the_race_gives_its_session_back() {
+    let mut talk = Talk::with_orders(FakeBmc::new(), &[Order::Status]);
+    talk.latency = Duration::from_millis(700);
+    talk.told(2);
+    let proved = talk.bmc.count(|asked| matches!(asked, Asked::Rakp3 { .. }));
+    assert!(proved > 1, "{proved} handshakes came so far");
+    assert_eq!(closed(&talk), proved - 1);
+}
+
+/// Three handshakes have proved the password, and the BMC has answered none.
+#[test]
+fn a_handshake_that_makes_room_for_another_gives_its_session_back() {
+    let mut talk = Talk::new(FakeBmc::new());
+    talk.bmc.mute_rakp4 = true;
+    talk.bmc.deaf_to_commands = 3;
+    talk.feed(Input::Tick);
+    while handshakes(&talk) <= ATTEMPTS_MAX {
+        assert_eq!(closed(&talk), 0);
+        assert_eq!(talk.step(), None);
+    }
+    assert_eq!(closed(&talk), 1);
 }
 
 #[test]
