@@ -8,14 +8,14 @@ use palisade_ipmi::chassis::{
     SupportedPolicies,
 };
 use palisade_ipmi::client::{
-    Ack, Answer, Client, ClientError, Event, FoundBy, Input, Login, Order, PrivilegeEvidence,
+    Ack, Answer, Client, ClientError, Event, FoundBy, Input, Login, Order, PrivilegeEvidence, Step,
 };
 use palisade_ipmi::entropy::Entropy;
 use palisade_ipmi::privilege::Privilege;
 use palisade_ipmi::secret::Secret;
 use palisade_ipmi::suite::Suite;
 use palisade_ipmi::watchdog::{PreTimeout, SetWatchdog, TimeoutAction, TimerState, TimerUse};
-use palisade_ipmi::wire::RmcpStatus;
+use palisade_ipmi::wire::{Datagram, PayloadType, RmcpStatus};
 use palisade_protocol::time::{Duration, Instant};
 use proptest::prelude::*;
 
@@ -133,6 +133,8 @@ struct World {
     to_client: Wire,
     fates: Vec<Fate>,
     packets: usize,
+    /// What the BMC says of this kind is lost.
+    losing: Option<PayloadType>,
 }
 
 fn secret(text: &str) -> Secret {
@@ -172,6 +174,7 @@ impl World {
             to_client: Wire::default(),
             fates,
             packets: 0,
+            losing: None,
         }
     }
 
@@ -216,7 +219,7 @@ impl World {
         while let Some(packet) = self.to_bmc.take(self.now) {
             let reply = self.engine.receive(self.now, &packet, &mut self.machine);
             let fate = self.next_fate();
-            if let Some(reply) = reply {
+            if let Some(reply) = reply.filter(|reply| self.losing != kind_of(reply)) {
                 self.to_client.put(self.now, fate, reply);
             }
         }
@@ -236,6 +239,20 @@ impl World {
         self.packets += 1;
         fate
     }
+}
+
+fn kind_of(datagram: &[u8]) -> Option<PayloadType> {
+    let Ok(Datagram::V2(packet)) = Datagram::parse(datagram) else { return None };
+    Some(packet.payload_type)
+}
+
+/// A login at a BMC with so many slots that is not heard when it shows that it knows the password.
+fn unheard_at_rakp_2(slots: usize) -> World {
+    let mut engine = engine();
+    engine.config_mut().slots = slots;
+    let mut world = World::with(usual_login(), engine, vec![Fate::Arrives { after_ms: 1 }]);
+    world.losing = Some(PayloadType::Rakp2);
+    world
 }
 
 fn is_on(event: &Event) -> bool {
@@ -315,6 +332,33 @@ fn a_full_bmc_is_waited_for_until_a_slot_is_given_up() {
     let event = world.login_again(usual_login(), 33);
     assert!(matches!(event, Event::Opened { .. }), "{event:?}");
     assert!(world.now.since(forgotten) >= Duration::from_secs(5));
+}
+
+/// All slots but some are somebody else's: the rest is full of handshakes that were ours.
+#[test]
+fn a_bmc_that_is_full_of_our_own_handshakes_is_not_called_full() {
+    for slots in 1..=3 {
+        let mut world = unheard_at_rakp_2(slots);
+        let event = world.run(Input::Tick);
+        let Event::Failed(error) = event else { panic!("let in: {event:?}") };
+        assert!(matches!(error, ClientError::Silent { step: Step::Rakp1, .. }), "{slots}: {error}");
+        assert!(error.remedy().contains("check user and password"));
+    }
+}
+
+#[test]
+fn a_packet_lost_at_the_last_free_slot_costs_what_the_bmc_takes_to_forget_a_handshake() {
+    let mut world = unheard_at_rakp_2(1);
+    let began = world.now;
+    assert_eq!(world.feed(Input::Tick), None);
+    while world.engine.sessions(world.now) == 0 || world.to_bmc.next_at().is_some() {
+        assert_eq!(world.step(), None);
+    }
+    world.losing = None;
+    let event = world.run(Input::Tick);
+    assert!(matches!(event, Event::Opened { .. }), "{event:?}");
+    let forgotten = world.engine.config().setup_max + Duration::from_millis(100);
+    assert!(world.now.since(began) < forgotten, "{:?}", world.now.since(began));
 }
 
 #[test]

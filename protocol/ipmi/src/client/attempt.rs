@@ -8,7 +8,7 @@
 //! password: RAKP 3 and the first requests leave in one flight. An answer that is signed with those
 //! keys shows what RAKP 4 shows, as both are made of the same secret; so either ends the handshake.
 
-use palisade_protocol::time::Instant;
+use palisade_protocol::time::{Duration, Instant};
 
 use super::WINDOW;
 use super::error::Step;
@@ -28,6 +28,11 @@ use crate::wire::{
 /// Always 0: some BMCs answer with tag 0 whatever was sent, so replies are told apart by the
 /// console's session id.
 const TAG: u8 = 0;
+
+/// For how long a BMC keeps the slot of a handshake that does not go on: OpenBMC's three seconds, and
+/// the way there. It is not asked for the slot: OpenBMC and `ipmi_sim` take a RAKP 3 that carries an
+/// error for a wrong password, and answer so.
+const GRACE: Duration = Duration::from_millis(3_200);
 
 /// What every attempt of a login is for.
 #[derive(Clone, Copy, Debug)]
@@ -153,6 +158,15 @@ impl Attempt {
             Stage::AskedSession => Step::OpenSession,
             Stage::NamedUser { .. } => Step::Rakp1,
             Stage::ProvedPassword { .. } => Step::Rakp3,
+        }
+    }
+
+    /// Until when it may hold a slot although nothing more is heard of it; `None` if it was not given
+    /// one as far as is known.
+    pub(super) fn holds_slot_until(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::AskedSession => None,
+            Stage::NamedUser { .. } | Stage::ProvedPassword { .. } => Some(self.sent_at + GRACE),
         }
     }
 

@@ -3,6 +3,10 @@
 //! A lost or slow packet costs one pause: no message is sent twice, a new handshake starts instead,
 //! and the older ones may still win. Pauses double, or a slow BMC would never be let finish. Orders
 //! leave with RAKP 3 of every attempt: each of them may be carried out twice without harm.
+//!
+//! A handshake that the BMC has begun holds a slot there until the BMC forgets it, also if it is given
+//! up here. A BMC that says that it is full while some are ours is waited for until it has forgotten one,
+//! and nobody else is blamed.
 
 use palisade_protocol::time::{Duration, Instant};
 
@@ -28,6 +32,8 @@ pub(super) struct Opening {
     began: Instant,
     by: Instant,
     attempts: Vec<Attempt>,
+    /// Until when the BMC may keep the slots of attempts that made room for others.
+    left_behind: Vec<Instant>,
     next_at: Instant,
     pause: Duration,
     slot_pause: Duration,
@@ -65,6 +71,7 @@ impl Opening {
             began: now,
             by,
             attempts: Vec::new(),
+            left_behind: Vec::new(),
             next_at: now,
             pause,
             slot_pause: SLOT_PAUSE_MIN,
@@ -226,12 +233,22 @@ impl Opening {
         attempts.into_iter().filter_map(|attempt| attempt.farewell(entropy)).collect()
     }
 
+    /// The slots of the BMC that handshakes of ours hold: until when each.
+    fn slots_held(&self, now: Instant) -> Vec<Instant> {
+        let alive = self.attempts.iter().filter_map(Attempt::holds_slot_until);
+        let all = alive.chain(self.left_behind.iter().copied());
+        all.filter(|until| now < *until).collect()
+    }
+
     fn begin(&mut self, now: Instant, login: &Login, entropy: &mut Entropy) -> Vec<Vec<u8>> {
         let suite = login.suite(self.suite).or(login.suite(0));
         let Some(suite) = suite else { return Vec::new() };
         let mut datagrams = Vec::new();
         if self.attempts.len() >= ATTEMPTS_MAX {
-            datagrams.extend(self.attempts.remove(0).farewell(entropy));
+            let oldest = self.attempts.remove(0);
+            self.left_behind.retain(|until| now < *until);
+            self.left_behind.extend(oldest.holds_slot_until());
+            datagrams.extend(oldest.farewell(entropy));
         }
         let (attempt, datagram) = Attempt::begin(now, suite, login, entropy);
         self.attempts.push(attempt);
@@ -285,8 +302,8 @@ impl Opening {
         }
     }
 
-    /// Some BMCs say "no resources" to a suite that they have disabled: try the next suite at once,
-    /// and all of them again after a pause.
+    /// What we hold ourselves is waited for. Some BMCs say "no resources" to a suite that they have
+    /// disabled: try the next suite at once, and all of them again after a pause.
     fn no_slots(
         &mut self,
         now: Instant,
@@ -295,6 +312,11 @@ impl Opening {
         login: &Login,
         entropy: &mut Entropy,
     ) -> Progress {
+        let held = self.slots_held(now);
+        if !held.is_empty() {
+            self.next_at = self.next_at.max(first_of(&held));
+            return Progress::Send(Vec::new());
+        }
         let times = self.no_slots.map_or(0, |(_, times)| times);
         self.no_slots = Some((status, times.saturating_add(1)));
         self.suite_refusals.push(SuiteRefusal::Status(suite, status));
@@ -387,6 +409,11 @@ impl Refusal {
 
 const fn failed(error: ClientError) -> Progress {
     Progress::Failed { error, farewells: Vec::new() }
+}
+
+/// When the first of these slots is free again.
+fn first_of(held: &[Instant]) -> Instant {
+    held.iter().copied().min().unwrap_or(Instant::NEVER)
 }
 
 fn further(one: Step, other: Step) -> Step {
