@@ -8,7 +8,8 @@ use palisade_ipmi::chassis::{
     SupportedPolicies,
 };
 use palisade_ipmi::client::{
-    Ack, Answer, Client, ClientError, Event, FoundBy, Input, Login, Order, PrivilegeEvidence, Step,
+    ATTEMPTS_MAX, Ack, Answer, Client, ClientError, Event, FoundBy, Input, Login, Order,
+    PrivilegeEvidence, Step,
 };
 use palisade_ipmi::entropy::Entropy;
 use palisade_ipmi::privilege::Privilege;
@@ -332,6 +333,18 @@ fn a_full_bmc_is_waited_for_until_a_slot_is_given_up() {
     let event = world.login_again(usual_login(), 33);
     assert!(matches!(event, Event::Opened { .. }), "{event:?}");
     assert!(world.now.since(forgotten) >= Duration::from_secs(5));
+}
+
+#[test]
+fn a_login_that_gets_nowhere_leaves_a_slot_of_four_to_others() {
+    let mut world = unheard_at_rakp_2(4);
+    let mut event = world.feed(Input::Tick);
+    let mut most = 0;
+    while event.is_none() {
+        event = world.step();
+        most = most.max(world.engine.sessions(world.now));
+    }
+    assert_eq!(most, ATTEMPTS_MAX);
 }
 
 /// All slots but some are somebody else's: the rest is full of handshakes that were ours.

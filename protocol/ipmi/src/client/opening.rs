@@ -5,8 +5,8 @@
 //! leave with RAKP 3 of every attempt: each of them may be carried out twice without harm.
 //!
 //! A handshake that the BMC has begun holds a slot there until the BMC forgets it, also if it is given
-//! up here. A BMC that says that it is full while some are ours is waited for until it has forgotten one,
-//! and nobody else is blamed.
+//! up here. A login holds no more than [`ATTEMPTS_MAX`] of them as far as it knows. A BMC that says that it
+//! is full while some are ours is waited for until it has forgotten one, and nobody else is blamed.
 
 use palisade_protocol::time::{Duration, Instant};
 
@@ -19,7 +19,8 @@ use crate::entropy::Entropy;
 use crate::suite::Suite;
 use crate::wire::{RmcpStatus, SessionPacket};
 
-/// How many handshakes may be alive at once. BMCs have four slots at least. [IPMI2 §6.12.4]
+/// How many handshakes may be alive at once, here or at the BMC. BMCs have four slots at least, so that
+/// one is left for others. [IPMI2 §6.12.4]
 pub const ATTEMPTS_MAX: usize = 3;
 
 /// First pause when the BMC has no slot free; doubles up to [`SLOT_PAUSE_MAX`].
@@ -120,7 +121,8 @@ impl Opening {
         ClientError::Silent { step, waited, sent: self.sent, ignored: self.ignored }
     }
 
-    /// Starts another handshake if one is due; the oldest makes room.
+    /// Starts another handshake if one is due, and if the BMC has forgotten enough of those
+    /// before; the oldest makes room.
     pub(super) fn tick(
         &mut self,
         now: Instant,
@@ -128,6 +130,11 @@ impl Opening {
         entropy: &mut Entropy,
     ) -> Vec<Vec<u8>> {
         if now < self.next_at {
+            return Vec::new();
+        }
+        let held = self.slots_held(now);
+        if held.len() >= ATTEMPTS_MAX {
+            self.next_at = first_of(&held);
             return Vec::new();
         }
         if self.sent > 0 {
