@@ -15,7 +15,7 @@ use palisade_ipmi::client::{
 use palisade_ipmi::completion::code;
 use palisade_ipmi::privilege::Privilege;
 use palisade_ipmi::secret::Secret;
-use palisade_ipmi::suite::Suite;
+use palisade_ipmi::suite::{Code, Suite};
 use palisade_ipmi::wire::{Algorithms, Ipmb, PayloadType, RmcpStatus, setup_datagram};
 use palisade_protocol::time::Duration;
 
@@ -36,6 +36,10 @@ fn is_open(asked: &Asked) -> bool {
 
 fn is_rakp1(asked: &Asked) -> bool {
     matches!(asked, Asked::Rakp1 { .. })
+}
+
+fn is_rakp3(asked: &Asked) -> bool {
+    matches!(asked, Asked::Rakp3 { .. })
 }
 
 #[test]
@@ -276,6 +280,44 @@ fn a_bmc_that_falls_silent_at_the_user_name_may_not_like_the_password() {
     assert!(error.remedy().contains("password"));
 }
 
+/// Its first bytes are right: a wrong password it is not, and a proof neither.
+#[test]
+fn a_rakp_2_whose_code_is_too_long_or_too_short_is_nothing() {
+    let lengthened = |code: &Code| [code.bytes(), &[0]].concat();
+    let cut = |code: &Code| code.shortened(code.bytes().len() - 1).to_vec();
+    for spoilt in [lengthened, cut] {
+        for suite in [Suite::Sha1, Suite::Sha256] {
+            let mut bmc = FakeBmc::new();
+            bmc.rakp2_code = spoilt;
+            let mut talk = Talk::with(bmc, login(Privilege::Operator, &[suite]));
+            let error = failure(talk.run(Input::Tick));
+            assert!(matches!(error, ClientError::Silent { step: Step::Rakp1, .. }), "{error:?}");
+            assert_eq!(talk.bmc.count(is_rakp3), 0);
+        }
+    }
+}
+
+/// Whole as in RAKP 2, or a byte too many or too few.
+#[test]
+fn a_rakp_4_whose_code_is_too_long_or_too_short_is_as_good_as_lost() {
+    let whole = |code: &Code, _| code.bytes().to_vec();
+    let lengthened = |code: &Code, length| code.shortened(length + 1).to_vec();
+    let cut = |code: &Code, length| code.shortened(length - 1).to_vec();
+    for spoilt in [whole, lengthened, cut] {
+        for suite in [Suite::Sha1, Suite::Sha256] {
+            let mut bmc = FakeBmc::new();
+            bmc.rakp4_code = spoilt;
+            let login = login(Privilege::Operator, &[suite]);
+            let mut talk = Talk::with(bmc, login.clone().in_lock_step());
+            let error = failure(talk.run(Input::Tick));
+            assert!(matches!(error, ClientError::Silent { step: Step::Rakp3, .. }), "{error:?}");
+
+            let mut talk = Talk::with(talk.bmc, login);
+            assert!(matches!(talk.run(Input::Tick), Event::Opened { .. }), "by a signed answer");
+        }
+    }
+}
+
 #[test]
 fn a_bmc_slower_than_our_patience_is_let_finish() {
     let mut talk = Talk::new(FakeBmc::new());
@@ -478,6 +520,17 @@ fn an_unsigned_off_is_nothing() {
     forged[10] = 9;
     assert_eq!(talk.feed(Input::Datagram(&forged)), None);
     assert_eq!(talk.run(Input::Tick), Event::Answered(Answer::Status(status(true))));
+}
+
+#[test]
+fn a_signed_reply_without_a_session_id_is_nobodys() {
+    let mut talk = Talk::opened(FakeBmc::new());
+    talk.order(Order::Off);
+    talk.bmc.leaves_id_out = true;
+    let error = failure(talk.order(Order::Status));
+    let step = Step::Order(Order::Status);
+    let ClientError::Silent { step: at, sent, ignored, .. } = error else { panic!("{error:?}") };
+    assert_eq!((at, ignored > 0), (step, true), "{sent} sent, {ignored} ignored");
 }
 
 #[test]

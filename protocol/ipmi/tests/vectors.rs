@@ -154,3 +154,14 @@ fn a_secret_of_twenty_one_bytes_is_refused_not_cut() {
     let refused = Secret::new(&[b'x'; 21]).unwrap_err();
     assert_eq!(refused.length, 21);
 }
+
+#[test]
+fn a_code_that_is_cut_short_or_lengthened_is_another_one() {
+    for suite in [Suite::Sha1, Suite::Sha256] {
+        let code = suite.hmac(b"key", &[b"what is signed"]);
+        let whole = code.bytes();
+        assert!(code.is(whole));
+        assert!(!code.is(&[]) && !code.is(&whole[..whole.len() - 1]));
+        assert!(!code.is(&[whole, &[0]].concat()));
+    }
+}

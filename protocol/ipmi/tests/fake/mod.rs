@@ -12,7 +12,7 @@ use palisade_ipmi::client::{About, Client, Effects, Event, Input, Login, Order};
 use palisade_ipmi::keys::{Handshake, SessionKeys};
 use palisade_ipmi::privilege::Privilege;
 use palisade_ipmi::secret::Secret;
-use palisade_ipmi::suite::Suite;
+use palisade_ipmi::suite::{Code, Suite};
 use palisade_ipmi::wire::{
     Algorithms, Datagram, Ipmb, OpenSessionGrant, OpenSessionReply, OpenSessionRequest,
     PayloadType, Rakp1, Rakp2, Rakp2Grant, Rakp3, Rakp4, RmcpStatus, SessionPacket, setup_datagram,
@@ -58,6 +58,12 @@ pub(crate) struct FakeBmc {
     pub(crate) rakp4_status: Option<RmcpStatus>,
     /// Refusals carry neither tag nor console id.
     pub(crate) bare_refusals: bool,
+    /// What RAKP 2 carries of its code.
+    pub(crate) rakp2_code: fn(&Code) -> Vec<u8>,
+    /// What RAKP 4 carries of its code, where so many bytes are right.
+    pub(crate) rakp4_code: fn(&Code, usize) -> Vec<u8>,
+    /// Signed replies carry session id 0.
+    pub(crate) leaves_id_out: bool,
     pub(crate) admin_code: u8,
     pub(crate) operator_code: u8,
     /// Completion codes for the next chassis commands; then 0.
@@ -85,6 +91,9 @@ impl FakeBmc {
             rakp2_status: None,
             rakp4_status: None,
             bare_refusals: false,
+            rakp2_code: |code| code.bytes().to_vec(),
+            rakp4_code: |code, length| code.shortened(length).to_vec(),
+            leaves_id_out: false,
             admin_code: 0,
             operator_code: 0,
             codes: VecDeque::new(),
@@ -129,10 +138,12 @@ impl FakeBmc {
     }
 
     fn seal_for(&mut self, bmc_id: u32, frame: &[u8]) -> Vec<u8> {
+        let leaves_id_out = self.leaves_id_out;
         let slot = self.slots.iter_mut().find(|slot| slot.bmc_id == bmc_id).unwrap();
         slot.sequence += 1;
         let keys = slot.keys.as_ref().unwrap();
-        keys.seal(slot.console_id, slot.sequence, [7; 16], frame)
+        let console_id = if leaves_id_out { 0 } else { slot.console_id };
+        keys.seal(console_id, slot.sequence, [7; 16], frame)
     }
 
     /// The newest session's id at the console.
@@ -182,7 +193,7 @@ impl FakeBmc {
         self.asked.push(Asked::Rakp1 { bmc_id: rakp1.bmc_id });
         let status = self.rakp2_status;
         let bare = self.bare_refusals;
-        let password = self.password.clone();
+        let (password, rakp2_code) = (self.password.clone(), self.rakp2_code);
         let (slot, status) = match self.slot(rakp1.bmc_id) {
             Some(slot) => (slot, status),
             None => return rakp2_refusal(0, RmcpStatus::InvalidSessionId),
@@ -202,7 +213,7 @@ impl FakeBmc {
             role: rakp1.role,
             user: rakp1.user,
         };
-        let code = handshake.rakp2_code(&password).bytes().to_vec();
+        let code = rakp2_code(&handshake.rakp2_code(&password));
         slot.handshake = Some(handshake);
         let grant = Rakp2Grant { bmc_random: [0xB1; 16], bmc_guid: [0x60; 16], code };
         let reply = Rakp2 { tag: 0, console_id, outcome: Ok(grant) };
@@ -213,7 +224,7 @@ impl FakeBmc {
         let rakp3 = Rakp3::parse(payload).unwrap();
         let status = rakp3.outcome.as_ref().err().copied();
         self.asked.push(Asked::Rakp3 { bmc_id: rakp3.bmc_id, status });
-        let refusal = self.rakp4_status;
+        let (refusal, rakp4_code) = (self.rakp4_status, self.rakp4_code);
         let password = self.password.clone();
         let key = self.bmc_key.clone().unwrap_or(password.clone());
         let slot = self.slot(rakp3.bmc_id)?;
@@ -224,10 +235,7 @@ impl FakeBmc {
         let keys = handshake.session_keys(&key);
         let outcome = match refusal.or(wrong) {
             Some(status) => Err(status),
-            None => {
-                let length = slot.suite.short_code_len();
-                Ok(handshake.rakp4_code(&keys).shortened(length).to_vec())
-            }
+            None => Ok(rakp4_code(&handshake.rakp4_code(&keys), slot.suite.short_code_len())),
         };
         slot.keys = Some(keys);
         let reply = Rakp4 { tag: 0, console_id: slot.console_id, outcome };
