@@ -16,7 +16,7 @@ use palisade_protocol::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::power::{PowerDevice, PowerError, PowerSession};
+use crate::power::{PowerDevice, PowerSession};
 
 /// Longest that one order takes, login included: well within the core's patience of 15 s, long enough
 /// for a BMC that needs seconds to log in.
@@ -24,10 +24,6 @@ const ORDER_MAX: Duration = Duration::from_secs(8);
 
 /// What is left to whatever does not keep that deadline by itself: a password file on a dead mount.
 const SLACK: Duration = Duration::from_secs(1);
-
-/// After a login that was refused for good, the BMC is left alone for this long: it may lock the account,
-/// and somebody may be correcting the password file.
-const REFUSED_REST: Duration = Duration::from_secs(15);
 
 /// A case that orders nothing for this long gives its session back: BMCs have few, and drop one that
 /// is idle for a minute. [IPMI2 §6.12.15]
@@ -101,7 +97,7 @@ impl Desk {
         };
         let (orders, waiting) = mpsc::channel(WAITING_MAX);
         let (device, tell) = (Arc::clone(device), self.tell.clone());
-        let clerk = Clerk { device, session: None, refused: None, tell };
+        let clerk = Clerk { device, session: None, tell };
         tokio::spawn(clerk.serve(waiting));
         if orders.try_send(order).is_ok() {
             self.cases.insert(target, (case, orders));
@@ -122,7 +118,6 @@ impl Desk {
 struct Clerk {
     device: Arc<dyn PowerDevice>,
     session: Option<Open>,
-    refused: Option<(Instant, PowerError)>,
     tell: mpsc::Sender<Word>,
 }
 
@@ -192,14 +187,7 @@ impl Clerk {
     async fn log_in(&mut self, by: Instant) -> Result<Open, Trouble> {
         // Read before the login begins: nothing in the session is older than this.
         let at = clock::now();
-        if let Some((refused_at, error)) = &self.refused
-            && at.since(*refused_at) < REFUSED_REST
-        {
-            return Err(error.to_string());
-        }
         let opened = self.device.open(by).await;
-        self.refused =
-            opened.as_ref().err().filter(|error| error.is_definite()).map(|e| (at, e.clone()));
         opened.map(|session| Open { session, at }).map_err(|error| error.to_string())
     }
 }
@@ -247,11 +235,16 @@ async fn pull(tell: &mpsc::Sender<Word>, order: PowerOrder) -> Result<FenceWarra
 
 #[cfg(test)]
 mod tests {
+    use super::super::rehearsal::Rehearsals;
     use super::*;
     use crate::power::{
-        Ack, BmcConfig, LastPowerEvent, Opening, PowerStatus, RestorePolicy, Working,
+        Ack, BmcConfig, LastPowerEvent, Opening, PowerError, PowerStatus, RestorePolicy, Spared,
+        Working,
     };
     use palisade_host::config;
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
@@ -317,6 +310,60 @@ mod tests {
                 assert!(said.contains("/nowhere"), "{said}");
             }
             assert_eq!(bmc.logins.load(Ordering::Relaxed), 1);
+        });
+    }
+
+    #[test]
+    fn cases_and_rehearsals_try_a_refused_account_no_more_often_than_one_of_them() {
+        let bmc = Arc::new(Fake { refuses: true, ..Fake::default() });
+        on_loop(async {
+            let devices = devices(&bmc, Vec::new());
+            let mut rehearsals = Rehearsals::new(devices.clone(), clock::now());
+            rehearsals.start_due(clock::now(), |_| false);
+            let (finding, _) = rehearsals.next().await;
+            assert!(finding.result.is_err());
+            let mut desk = Desk::new(devices);
+            for case in 7..10 {
+                desk.take(order(case, 1, PowerAct::Off));
+                let (_, (report, said)) = end_of(&mut desk).await;
+                assert_eq!(report, PowerReport::Failed, "the case stays open");
+                assert!(said.contains("/nowhere"), "the reason is told: {said}");
+            }
+            assert_eq!(bmc.logins.load(Ordering::Relaxed), 1);
+            let [rest] = &rehearsals.resting(target())[..] else { panic!("it is left alone") };
+            assert!(rest.starts_with("its login was refused: not tried again for 15 s"), "{rest}");
+            rehearsals.try_now();
+            assert!(rehearsals.resting(target()).is_empty());
+            desk.take(order(10, 1, PowerAct::Off));
+            end_of(&mut desk).await;
+            assert_eq!(bmc.logins.load(Ordering::Relaxed), 2, "somebody has mended the account");
+        });
+    }
+
+    #[test]
+    fn a_password_file_that_changed_is_tried_by_the_next_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        let write = |password: &str| {
+            std::fs::write(&file, password).unwrap();
+            std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+        };
+        let bmc = Arc::new(Fake { refuses: true, ..Fake::default() });
+        on_loop(async {
+            write("wrong");
+            let devices = devices(&bmc, vec![file.clone()]);
+            let mut desk = Desk::new(devices.clone());
+            let mut logins_after = async |number| {
+                desk.take(order(7, number, PowerAct::Off));
+                end_of(&mut desk).await;
+                bmc.logins.load(Ordering::Relaxed)
+            };
+            assert_eq!([logins_after(1).await, logins_after(2).await], [1, 1]);
+            write("right");
+            assert_eq!([logins_after(3).await, logins_after(4).await], [2, 2]);
+            let rest = devices[&target()].resting().concat();
+            assert!(rest.ends_with(&format!("unless {} changes", file.display())), "{rest}");
+            assert!(!format!("{devices:?}").contains("right"), "no password is kept");
         });
     }
 
@@ -398,8 +445,13 @@ mod tests {
     }
 
     fn desk(bmc: &Arc<Fake>) -> Desk {
-        let device: Arc<dyn PowerDevice> = Arc::<Fake>::clone(bmc);
-        Desk::new(BTreeMap::from([(target(), device)]))
+        Desk::new(devices(bmc, Vec::new()))
+    }
+
+    /// The BMC as the daemon has it, its login made of these files.
+    fn devices(bmc: &Arc<Fake>, files: Vec<PathBuf>) -> BTreeMap<NodeId, Arc<dyn PowerDevice>> {
+        let device = Spared::new(Arc::<Fake>::clone(bmc), files);
+        BTreeMap::from([(target(), Arc::new(device) as Arc<dyn PowerDevice>)])
     }
 
     fn target() -> NodeId {

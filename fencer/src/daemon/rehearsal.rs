@@ -2,7 +2,7 @@
 //! a node could be fenced, and so that a session is at hand that saves the login.
 //!
 //! Reads only; what it finds is shown to people and proves nothing. Leaves a BMC alone while a case is
-//! open against its node, and for longer after it refused the account.
+//! open against its node. How often a refused account is tried is the device's to decide, not known here.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,9 +18,6 @@ use crate::power::{PowerDevice, PowerError};
 /// Time between two rehearsals at one BMC: a session that is kept is not yet idle for long enough to be
 /// dropped, and nine readings a minute by three fencers are what the slowest BMC stands.
 const EVERY: Duration = Duration::from_secs(20);
-
-/// The same after a refusal of the account: more would lock it.
-const EVERY_REFUSED: Duration = Duration::from_secs(120);
 
 /// Longest that one may take.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -92,10 +89,18 @@ impl Rehearsals {
         self.devices.get(&node).map(|device| device.describe())
     }
 
+    /// What of it is left alone now because a login was refused for good, and for how long yet.
+    pub(super) fn resting(&self, node: NodeId) -> Vec<String> {
+        self.devices.get(&node).map(|device| device.resting()).unwrap_or_default()
+    }
+
+    /// Ends such rests at all nodes: somebody says that the accounts have been mended.
+    pub(super) fn try_now(&self) {
+        self.devices.values().for_each(|device| device.try_now());
+    }
+
     fn note(&mut self, finding: Finding) -> (Finding, bool) {
-        let refused = finding.result.as_ref().is_err_and(PowerError::is_definite);
-        let rest = if refused { EVERY_REFUSED } else { EVERY };
-        self.due.insert(finding.node, finding.at + rest);
+        self.due.insert(finding.node, finding.at + EVERY);
         let before = self.findings.insert(finding.node, finding.clone());
         let kind = |finding: &Finding| finding.result.as_ref().err().map(PowerError::kind);
         let changed =

@@ -51,7 +51,10 @@ pub(super) async fn run(mut engine: Engine, mut control: Server) -> io::Result<(
             }
             told = signals.next() => match told {
                 Told::Stop => break,
-                Told::Reload => log::warn!("SIGHUP: {RELOAD}"),
+                Told::Reload => {
+                    log::warn!("SIGHUP: {RELOAD}");
+                    engine.rehearsals.try_now();
+                }
             },
         }
     }
@@ -69,8 +72,8 @@ fn reply(engine: &mut Engine, words: Value) -> Value {
 }
 
 /// What may change without a restart.
-const RELOAD: &str = "BMC passwords are read anew at each login; everything else needs a restart of this \
-                      fencer, which fences nobody";
+const RELOAD: &str = "BMC passwords are read anew at each login, and one that was refused is tried again now; \
+                      everything else needs a restart of this fencer, which fences nobody";
 
 /// What a signal tells.
 #[derive(Clone, Copy, Debug)]

@@ -150,6 +150,8 @@ impl View<'_> {
             Ok((on, took)) => (true, Some(*on), format!("answered in {} ms", took.as_millis())),
             Err(error) => (false, None, error.to_string()),
         };
+        let resting = self.rehearsals.resting(node.id);
+        let finding = [vec![finding], resting].concat().join("; ");
         let checked_ms = Some(self.ago(*at));
         BmcStatus { address, weaknesses, ready: Some(ready), finding, on, checked_ms }
     }
@@ -164,8 +166,14 @@ impl View<'_> {
                 .unwrap_or("taken over from another fencer")
                 .into(),
             since_ms: self.ago(case.opened_at),
-            last_report: self.ledger.said(case.target).map(str::to_owned),
+            last_report: self.last_report(case.target),
         }
+    }
+
+    /// What came of the last order, and what is left alone since.
+    fn last_report(&self, target: NodeId) -> Option<String> {
+        let said = self.ledger.said(target)?.to_owned();
+        Some([vec![said], self.rehearsals.resting(target)].concat().join("; "))
     }
 
     fn case_state(&self, case: &CaseView) -> String {

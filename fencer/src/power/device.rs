@@ -77,6 +77,14 @@ pub trait PowerDevice: fmt::Debug + Send + Sync {
     fn troubles(&self) -> Vec<String> {
         Vec::new()
     }
+
+    /// What is left alone now because a login was refused for good, and for how long yet.
+    fn resting(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Ends such a rest: somebody says that the account has been mended.
+    fn try_now(&self) {}
 }
 
 /// A session with a power device; readings in it are younger than the session.

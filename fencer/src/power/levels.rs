@@ -6,6 +6,7 @@
 //! a verdict is by one way from its order to its last reading, or there is none by that way.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use super::device::{Judging, Opening, PowerDevice, PowerSession, Working};
 use super::error::{PowerError, PowerErrorKind};
 use super::redfish::Redfish;
 use super::session::PowerStatus;
+use super::spared::Spared;
 use super::trouble::Trouble;
 use super::verdict::{CHANGE_MAX, Evidence, Raised, Terms, Verdict};
 
@@ -29,10 +31,6 @@ const SHARE_MIN: Duration = Duration::from_secs(2);
 /// well and the rehearsals before it, which find out without haste who answers.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// After a login that was refused for good a way is left alone for this long: its account may be
-/// locked, and somebody may be correcting the password file.
-const REFUSED_REST: Duration = Duration::from_secs(15);
-
 /// The ways to the power of a node: its BMC, as `bmc` makes a device of it, then its `[[node.power]]`.
 /// None if it has neither; the way itself if it is the only one.
 pub fn of(
@@ -42,13 +40,14 @@ pub fn of(
     Levels::of(ways(node, bmc))
 }
 
-/// The same ways one by one, in the order of trying.
+/// The same ways one by one, in the order of trying, each left alone for a while once its login was refused
+/// for good.
 pub fn ways(
     node: &Node,
     bmc: impl FnOnce(&config::Bmc) -> Arc<dyn PowerDevice>,
 ) -> Vec<Arc<dyn PowerDevice>> {
-    let first = node.bmc.as_ref().map(bmc);
-    let others = node.power.iter().map(|level| other(level.clone()));
+    let first = node.bmc.as_ref().map(|config| spared(bmc(config), bmc_files(config)));
+    let others = node.power.iter().map(|level| spared(other(level.clone()), files(level)));
     first.into_iter().chain(others).collect()
 }
 
@@ -64,6 +63,22 @@ fn other(level: PowerLevel) -> Arc<dyn PowerDevice> {
     match level {
         PowerLevel::Redfish(redfish) => Arc::new(Redfish::new(redfish)),
         PowerLevel::Agent(agent) => Arc::new(Agent::new(agent)),
+    }
+}
+
+fn spared(way: Arc<dyn PowerDevice>, files: Vec<PathBuf>) -> Arc<dyn PowerDevice> {
+    Arc::new(Spared::new(way, files))
+}
+
+/// What a login at a BMC is made of.
+fn bmc_files(bmc: &config::Bmc) -> Vec<PathBuf> {
+    [Some(&bmc.password_file), bmc.bmc_key_file.as_ref()].into_iter().flatten().cloned().collect()
+}
+
+fn files(level: &PowerLevel) -> Vec<PathBuf> {
+    match level {
+        PowerLevel::Redfish(redfish) => vec![redfish.password_file.clone()],
+        PowerLevel::Agent(agent) => agent.password_file.iter().cloned().collect(),
     }
 }
 
@@ -150,6 +165,17 @@ impl PowerDevice for Levels {
         };
         let ways = self.0.ways.iter().flat_map(|way| way.troubles());
         memory.failed.iter().map(told).chain(ways).collect()
+    }
+
+    fn resting(&self) -> Vec<String> {
+        let of = self.0.ways.len();
+        let ways = self.0.ways.iter().zip(1..);
+        let told = ways.flat_map(|(way, level)| way.resting().into_iter().map(move |t| (level, t)));
+        told.map(|(level, rest)| format!("level {level} of {of}: {rest}")).collect()
+    }
+
+    fn try_now(&self) {
+        self.0.ways.iter().for_each(|way| way.try_now());
     }
 }
 
@@ -269,7 +295,7 @@ struct Spent(BTreeMap<usize, PowerError>);
 impl Ways {
     /// Opens the first way that can be opened, those that are spent left out.
     async fn open_one(&self, spent: &mut Spent, by: Instant) -> Result<Current, PowerError> {
-        while let Some((level, way)) = self.next_allowed(spent) {
+        while let Some((level, way)) = self.next(spent, clock::now()) {
             match way.open(share(clock::now(), by, self.left(spent))).await {
                 Ok(session) => return Ok(Current { level, session }),
                 Err(error) => self.lost(level, error, spent),
@@ -281,7 +307,7 @@ impl Ways {
     /// By one way from beginning to end, or else by the next. The last one alone may take for ever.
     async fn by_turns<T>(&self, act: Act<T>, terms: &Terms) -> Result<T, PowerError> {
         let mut spent = Spent::default();
-        while let Some((level, way)) = self.next_allowed(&mut spent) {
+        while let Some((level, way)) = self.next(&spent, clock::now()) {
             let change = terms.change.or((self.left(&spent) > 1).then_some(CHANGE_MAX));
             match act(way, &Terms { change, ..*terms }).await {
                 Ok(done) => {
@@ -292,15 +318,6 @@ impl Ways {
             }
         }
         Err(self.none(&spent))
-    }
-
-    /// The way to try next; those that are left alone now are spent.
-    fn next_allowed(&self, spent: &mut Spent) -> Option<(usize, &dyn PowerDevice)> {
-        loop {
-            let (level, way) = self.next(spent, clock::now())?;
-            let Some(error) = self.refusal(level, clock::now()) else { return Some((level, way)) };
-            spent.0.insert(level, error);
-        }
     }
 
     /// How many are not spent.
@@ -338,13 +355,6 @@ impl Ways {
         log::debug!("level {}: {error}", level + 1);
         self.memory().failed.insert(level, (clock::now(), error.clone()));
         spent.0.insert(level, error);
-    }
-
-    /// Why a way is left alone now.
-    fn refusal(&self, level: usize, now: Instant) -> Option<PowerError> {
-        let memory = self.memory();
-        let (at, error) = memory.failed.get(&level)?;
-        (error.is_definite() && now.since(*at) < REFUSED_REST).then(|| error.clone())
     }
 
     fn none(&self, spent: &Spent) -> PowerError {

@@ -16,8 +16,10 @@ mod fence;
 pub mod levels;
 mod profile;
 pub mod redfish;
+mod refusal;
 mod resolve;
 mod session;
+mod spared;
 mod trouble;
 mod unwarranted;
 mod verdict;
@@ -36,4 +38,6 @@ pub use palisade_ipmi::secret::Secret as BmcKey;
 pub use palisade_ipmi::suite::Suite;
 pub use palisade_ipmi::watchdog::TimerState;
 pub use session::{Passage, PowerStatus, Session};
+#[cfg(test)]
+pub(crate) use spared::Spared;
 pub use verdict::{Evidence, Raised, Reading, Terms, Verdict, Who};

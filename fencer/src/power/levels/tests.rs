@@ -317,7 +317,7 @@ fn ways() -> [Arc<Way>; 2] {
 }
 
 fn both(one: &Arc<Way>, two: &Arc<Way>) -> Arc<dyn PowerDevice> {
-    let all = [one, two].map(|way| Arc::new(Shared(Arc::clone(way))) as Arc<dyn PowerDevice>);
+    let all = [one, two].map(|way| spared(Arc::new(Shared(Arc::clone(way))), Vec::new()));
     Levels::of(all.into()).unwrap()
 }
 
