@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -11,6 +11,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use palisade_fencer::status::{MemberState, Stand, Status};
 use palisade_host::clock;
+use palisade_hw::bmc::{Bmc, Privilege, Secret, Settings, User};
+use palisade_hw::face::rmcp::RmcpFace;
 use tempfile::TempDir;
 
 /// Longer than anything here takes unless it is broken.
@@ -73,6 +75,34 @@ fn a_bmc_that_does_not_answer_is_named_before_it_is_needed() {
     assert!(bmc.finding.contains("127.0.0.1:9") && !bmc.finding.contains("hunter2"), "{bmc:?}");
     assert!(status.advice.iter().any(|line| line.contains("cannot be switched off now")));
     assert_eq!(fencer.stop(), Some(0));
+}
+
+#[test]
+fn a_bmc_that_refused_the_password_is_left_alone_and_status_says_for_how_long() {
+    let (_face, address) = bmc_with_password("another");
+    let bmc = format!("[node.bmc]\naddress = \"{address}\"\nuser = \"palisade\"\n");
+    let cluster = Cluster::with_bmc(&bmc);
+    let fencer = cluster.start(1);
+    let status = cluster.wait_until(1, |status| {
+        status.node("node1").unwrap().bmc.as_ref().unwrap().ready.is_some()
+    });
+    let advice = status.advice.iter().find(|line| line.contains("cannot be switched off now"));
+    let advice = advice.unwrap_or_else(|| panic!("a human is told: {:?}", status.advice));
+    let file = cluster.path("bmc-node1.pw");
+    assert!(advice.contains("wrong password"), "{advice}");
+    assert!(advice.contains("; its login was refused: not tried again for 1"), "{advice}");
+    assert!(advice.contains(&format!(" s, unless {} changes", file.display())), "{advice}");
+    assert!(cluster.log(1).contains("not tried again for 15 s"), "{}", cluster.log(1));
+    assert_eq!(fencer.stop(), Some(0));
+}
+
+/// A simulated BMC and where it is.
+fn bmc_with_password(password: &str) -> (RmcpFace, SocketAddr) {
+    let at = UdpSocket::bind("127.79.0.1:0").unwrap().local_addr().unwrap();
+    let password = Secret::new(password.as_bytes()).unwrap();
+    let user = User { name: "palisade".into(), password, privilege: Privilege::Operator };
+    let bmc = Bmc::new(Settings::simple(user, 1));
+    (RmcpFace::start(vec![(at, bmc)], |_event| {}).unwrap(), at)
 }
 
 fn heard_on_both_links(status: &Status) -> bool {
