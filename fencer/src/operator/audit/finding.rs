@@ -11,7 +11,7 @@ pub(super) enum Grade {
     Warn,
     /// Something must be changed.
     Fail,
-    /// The BMC could not be asked.
+    /// It was not found out: no answer is neither good nor bad.
     Unknown,
 }
 

@@ -4,7 +4,9 @@ use palisade_ipmi::watchdog::TimeoutAction;
 
 use super::finding::{Finding, Grade};
 use super::gather::{Facts, Seen};
-use crate::power::{BmcConfig, PowerErrorKind, Privilege, RestorePolicy, Suite, TimerState};
+use crate::power::{
+    BmcConfig, PowerError, PowerErrorKind, Privilege, RestorePolicy, Suite, TimerState,
+};
 
 /// Bits of the logins that a BMC says it has. [IPMI2 §22.13]
 const ANONYMOUS: u8 = 0x01;
@@ -15,13 +17,7 @@ const WEAK: [u8; 6] = [0, 1, 6, 11, 2, 7];
 
 /// Every line about a BMC. `stays_off`: a fenced node is not powered on again by the fencers.
 pub(super) fn findings(config: &BmcConfig, facts: &Facts, stays_off: bool) -> Vec<Finding> {
-    let seen = match &facts.login {
-        Ok(seen) => seen,
-        Err(error) if error.is_definite() || error.kind() == PowerErrorKind::PortRefused => {
-            return vec![Finding::failed("login", error)];
-        }
-        Err(error) => return vec![Finding::unknown("login", error)],
-    };
+    let seen = &facts.seen;
     vec![
         login(seen),
         suites(config, facts),
@@ -32,6 +28,14 @@ pub(super) fn findings(config: &BmcConfig, facts: &Facts, stays_off: bool) -> Ve
         identity(config, seen),
         watchdog(seen),
     ]
+}
+
+/// The only line about a BMC that did not let us in.
+pub(super) fn locked_out(error: &PowerError) -> Finding {
+    if error.is_definite() || error.kind() == PowerErrorKind::PortRefused {
+        return Finding::failed("login", error);
+    }
+    Finding::unknown("login", error)
 }
 
 fn login(seen: &Seen) -> Finding {
@@ -50,37 +54,57 @@ fn login(seen: &Seen) -> Finding {
 }
 
 fn suites(config: &BmcConfig, facts: &Facts) -> Finding {
-    let work = joined(facts.suites_work.iter().map(|suite| suite.id()));
-    let listed = facts.suites_listed.as_ref();
-    let list = listed.map_or("it lists none".to_owned(), |ids| {
-        format!("it lists {}", joined(ids.iter().copied()))
-    });
-    let says = format!("{work} worked; {list}");
-    if !facts.suites_work.contains(&Suite::Sha256) {
-        let remedy = "enable cipher suite 17 (sha256) if the firmware has it, or update it";
-        return Finding::warned("suites", says, remedy);
+    const CHECK: &str = "suites";
+    let work = joined(facts.suites.work.iter().map(|suite| suite.id()));
+    let list = match &facts.doors.listed {
+        Ok(ids) if ids.is_empty() => "it lists none".to_owned(),
+        Ok(ids) => format!("it lists {}", joined(ids.iter().copied())),
+        Err(unsaid) => format!("which it lists is not known: {unsaid}"),
+    };
+    let unknown = facts.suites.unknown.iter().map(|(suite, error)| format!("; {suite}: {error}"));
+    let says = format!("{work} worked; {list}{}", unknown.collect::<String>());
+    let remedy = suite_remedy(config, facts);
+    let grade = match remedy {
+        _ if facts.doors.listed.is_err() || !facts.suites.unknown.is_empty() => Grade::Unknown,
+        Some(_) => Grade::Warn,
+        None => Grade::Pass,
+    };
+    Finding { check: CHECK, grade, says, remedy: remedy.unwrap_or_default().to_owned() }
+}
+
+/// What is to be done about the suites, as far as they are known.
+fn suite_remedy(config: &BmcConfig, facts: &Facts) -> Option<&'static str> {
+    let lists = |wanted: &dyn Fn(u8) -> bool| {
+        facts.doors.listed.as_ref().is_ok_and(|ids| ids.iter().any(|id| wanted(*id)))
+    };
+    let works = facts.suites.work.contains(&Suite::Sha256);
+    let is_known = facts.suites.unknown.iter().all(|(suite, _)| *suite != Suite::Sha256);
+    if !works && is_known && lists(&|id| id == Suite::Sha256.id()) {
+        return Some(
+            "it lists cipher suite 17 (sha256) and does not open it: update the firmware, and make \
+             sure that nobody on the way changes packets: audit from the bmc's own network",
+        );
     }
-    if !config.suites.contains(&Suite::Sha256) {
-        return Finding::warned("suites", says, "put 17 first into suites of [node.bmc]");
+    if !works && is_known {
+        return Some("enable cipher suite 17 (sha256) if the firmware has it, or update it");
     }
-    let weak = listed.is_some_and(|ids| ids.iter().any(|id| *id != 0 && WEAK.contains(id)));
-    if weak {
-        let remedy = "disable the suites without integrity or encryption on the lan channel";
-        return Finding::warned("suites", says, remedy);
+    if works && !config.suites.contains(&Suite::Sha256) {
+        return Some("put 17 first into suites of [node.bmc]");
     }
-    Finding::passed("suites", says)
+    lists(&|id| id != 0 && WEAK.contains(&id))
+        .then_some("disable the suites without integrity or encryption on the lan channel")
 }
 
 fn suite_zero(facts: &Facts) -> Finding {
     const CHECK: &str = "suite 0";
     let remedy = "disable cipher suite 0 on the lan channel: with it anybody who reaches the bmc can \
                   switch power without a password";
-    match facts.suite_zero {
-        Some(true) => {
+    match &facts.doors.suite_zero {
+        Ok(true) => {
             Finding::warned(CHECK, "an open session without authentication was granted", remedy)
         }
-        Some(false) => Finding::passed(CHECK, "refused"),
-        None => Finding::passed(CHECK, "not answered"),
+        Ok(false) => Finding::passed(CHECK, "refused"),
+        Err(unsaid) => Finding::unknown(CHECK, unsaid),
     }
 }
 
@@ -88,8 +112,9 @@ fn anonymous(facts: &Facts) -> Finding {
     const CHECK: &str = "anonymous";
     let remedy = "disable the users without a name on the lan channel, or give them passwords and no \
                   privilege";
-    let Some(logins) = facts.logins.map(|logins| logins.logins) else {
-        return Finding::passed(CHECK, "it does not say which logins it has");
+    let logins = match &facts.doors.logins {
+        Ok(says) => says.logins,
+        Err(unsaid) => return Finding::unknown(CHECK, unsaid),
     };
     match (logins & ANONYMOUS != 0, logins & NULL_USERS != 0) {
         (true, _) => {
@@ -104,19 +129,19 @@ fn anonymous(facts: &Facts) -> Finding {
 
 fn privilege(config: &BmcConfig, facts: &Facts) -> Finding {
     const CHECK: &str = "privilege";
-    match facts.may_be_admin {
-        Some(true) if config.privilege == Privilege::Admin => Finding::warned(
+    match &facts.may_be_admin {
+        Ok(true) if config.privilege == Privilege::Admin => Finding::warned(
             CHECK,
             "admin, as configured; operator is enough to switch power",
             "give the account operator privilege, and say privilege = \"operator\"",
         ),
-        Some(true) => Finding::warned(
+        Ok(true) => Finding::warned(
             CHECK,
             "the account may be admin; operator is enough to switch power",
             "lower the account to operator: a leaked password then cannot add users",
         ),
-        Some(false) => Finding::passed(CHECK, "operator, and not more"),
-        None => Finding::passed(CHECK, "operator; more is refused"),
+        Ok(false) => Finding::passed(CHECK, "operator; more is refused"),
+        Err(error) => Finding::unknown(CHECK, format!("whether it may be admin: {error}")),
     }
 }
 
@@ -150,7 +175,9 @@ fn restore(seen: &Seen, stays_off: bool) -> Finding {
             ),
             remedy,
         ),
-        RestorePolicy::Unknown => Finding::passed(CHECK, "it does not say"),
+        RestorePolicy::Unknown => {
+            Finding::unknown(CHECK, "the bmc does not know it; look into the firmware's setup")
+        }
     }
 }
 
@@ -188,7 +215,7 @@ fn watchdog(seen: &Seen) -> Finding {
         Err(error) if matches!(error.kind(), PowerErrorKind::Refused(_)) => {
             Finding::passed(CHECK, "the bmc has none")
         }
-        Err(error) => Finding::passed(CHECK, format!("not readable: {error}")),
+        Err(error) => Finding::unknown(CHECK, error),
     }
 }
 
@@ -240,6 +267,8 @@ mod tests {
     use palisade_host::secret::Secret;
     use palisade_ipmi::app::AuthCapabilities;
 
+    use super::super::gather::{Doors, Suites};
+    use super::super::unsaid::Unsaid;
     use super::*;
     use crate::power::{Guid, LastPowerEvent, PowerStatus};
 
@@ -282,12 +311,14 @@ mod tests {
             }),
         };
         Facts {
-            login: Ok(seen),
-            suites_work: vec![Suite::Sha256, Suite::Sha1],
-            suites_listed: Some(vec![3, 17]),
-            logins: Some(AuthCapabilities { channel: 1, types: 0x80, logins: 0x04, extended: 2 }),
-            suite_zero: Some(false),
-            may_be_admin: Some(false),
+            seen,
+            suites: Suites { work: vec![Suite::Sha256, Suite::Sha1], unknown: Vec::new() },
+            may_be_admin: Ok(false),
+            doors: Doors {
+                logins: Ok(AuthCapabilities { channel: 1, types: 0x80, logins: 4, extended: 2 }),
+                listed: Ok(vec![3, 17]),
+                suite_zero: Ok(false),
+            },
         }
     }
 
@@ -300,21 +331,23 @@ mod tests {
     #[test]
     fn a_door_without_a_lock_is_warned_of() {
         let mut facts = facts(RestorePolicy::StayOff);
-        facts.suite_zero = Some(true);
-        facts.logins =
-            Some(AuthCapabilities { channel: 1, types: 0x80, logins: 0x05, extended: 2 });
-        facts.suites_listed = Some(vec![0, 1, 17]);
+        facts.doors.suite_zero = Ok(true);
+        facts.doors.logins =
+            Ok(AuthCapabilities { channel: 1, types: 0x80, logins: 0x05, extended: 2 });
+        facts.doors.listed = Ok(vec![0, 1, 17]);
         for check in ["suite 0", "anonymous", "suites"] {
             assert_eq!(grade(&facts, check).0, Grade::Warn, "{check}");
         }
     }
 
     #[test]
-    fn a_bmc_that_says_nothing_about_its_doors_is_not_accused() {
-        let mut facts = facts(RestorePolicy::StayOff);
-        (facts.suite_zero, facts.logins, facts.suites_listed) = (None, None, None);
+    fn what_was_not_found_out_never_passes() {
+        let mut facts = facts(RestorePolicy::Unknown);
+        facts.doors.suite_zero = Err(Unsaid::Silent);
+        facts.doors.logins = Err(Unsaid::Declined(0xC1));
+        facts.doors.listed = Err(Unsaid::Silent);
         for check in ["suite 0", "anonymous", "suites", "restore"] {
-            assert_eq!(grade(&facts, check).0, Grade::Pass, "{check}");
+            assert_eq!(grade(&facts, check).0, Grade::Unknown, "{check}");
         }
     }
 
@@ -340,8 +373,9 @@ mod tests {
     #[test]
     fn a_suite_that_does_not_work_is_no_good_however_often_it_is_listed() {
         let mut facts = facts(RestorePolicy::StayOff);
-        facts.suites_work = vec![Suite::Sha1];
-        let (grade, says) = grade(&facts, "suites");
-        assert_eq!((grade, says.as_str()), (Grade::Warn, "3 worked; it lists 3, 17"));
+        facts.suites.work = vec![Suite::Sha1];
+        let found = suites(&config(), &facts);
+        assert_eq!((found.grade, found.says.as_str()), (Grade::Warn, "3 worked; it lists 3, 17"));
+        assert!(found.remedy.contains("nobody on the way"), "{}", found.remedy);
     }
 }

@@ -1,5 +1,6 @@
 //! What a BMC says to somebody who has not logged in. Each question has a short deadline, is asked
-//! twice at most, and its answer is nothing to rely on: BMCs lie here, or say nothing.
+//! twice at most, and its answer is nothing to rely on: BMCs lie here. No answer is no answer: it is
+//! never taken for a "no".
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,6 +17,7 @@ use palisade_ipmi::{IpmiCommand, Message};
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 
+use super::unsaid::{Said, Unsaid};
 use crate::power::Privilege;
 
 /// Longest wait for an answer. A BMC that needs longer here has it asked a second time.
@@ -47,82 +49,85 @@ impl Probe {
     }
 
     /// Which logins it says it has.
-    pub(super) async fn logins(&self) -> Option<AuthCapabilities> {
+    pub(super) async fn logins(&self) -> Said<AuthCapabilities> {
         let privilege = Privilege::Operator.bits();
         let command = GetAuthCapabilities { extended: true, channel: HERE, privilege };
         let data = self.ask(&command.into(), Shape::V15).await?;
-        GetAuthCapabilities::parse_success_response(&data).ok()
+        GetAuthCapabilities::parse_success_response(&data).map_err(|_| Unsaid::Garbled)
     }
 
     /// The numbers of the cipher suites that it says it has.
-    pub(super) async fn suites(&self) -> Option<Vec<u8>> {
-        for shape in [Shape::V2, Shape::V15] {
-            let listed = self.list(shape).await;
-            if listed.is_some() {
-                return listed;
-            }
+    pub(super) async fn suites(&self) -> Said<Vec<u8>> {
+        match self.list(Shape::V2).await {
+            Ok(listed) => Ok(listed),
+            Err(_) => self.list(Shape::V15).await,
         }
-        None
     }
 
     /// Whether it would open a session without any authentication. The session is not taken up.
-    pub(super) async fn grants_suite_zero(&self, console_id: u32) -> Option<bool> {
+    pub(super) async fn grants_suite_zero(&self, console_id: u32) -> Said<bool> {
         let request = OpenSessionRequest {
             tag: 0,
             privilege: Privilege::Operator.bits(),
             console_id,
             algorithms: SUITE_ZERO,
         };
-        self.send(&setup_datagram(PayloadType::OpenSessionRequest, &request.encode())).await?;
-        self.hear(|datagram| granted(datagram, console_id)).await
+        let bytes = setup_datagram(PayloadType::OpenSessionRequest, &request.encode());
+        self.hear_twice(&bytes, |datagram| granted(datagram, console_id)).await
     }
 
-    async fn list(&self, shape: Shape) -> Option<Vec<u8>> {
+    async fn list(&self, shape: Shape) -> Said<Vec<u8>> {
         let mut records = Vec::new();
         for index in 0..CHUNKS_MAX {
             let command = GetCipherSuites { channel: HERE, payload_type: 0, by_suite: true, index };
             let data = self.ask(&command.into(), shape).await?;
-            let chunk = GetCipherSuites::parse_success_response(&data).ok()?;
+            let chunk =
+                GetCipherSuites::parse_success_response(&data).map_err(|_| Unsaid::Garbled)?;
             records.extend(&chunk.records);
             if chunk.records.len() < CIPHER_LIST_CHUNK {
                 break;
             }
         }
-        Some(cipher_suite_ids(&records))
+        Ok(cipher_suite_ids(&records))
     }
 
     /// The data of a reply that says "done".
-    async fn ask(&self, message: &Message, shape: Shape) -> Option<Vec<u8>> {
+    async fn ask(&self, message: &Message, shape: Shape) -> Said<Vec<u8>> {
         let request = Ipmb::request(message, 1);
         let bytes = shape.datagram(&request.encode());
-        for _ in 0..2 {
-            self.send(&bytes).await?;
-            let data = self.hear(|datagram| reply_to(&request, datagram)).await;
-            if data.is_some() {
-                return data;
-            }
+        match self.hear_twice(&bytes, |datagram| reply_to(&request, datagram)).await? {
+            (0, data) => Ok(data),
+            (code, _) => Err(Unsaid::Declined(code)),
         }
-        None
     }
 
-    async fn send(&self, bytes: &[u8]) -> Option<()> {
-        self.0.send(bytes).await.ok().map(drop)
+    /// What `read` makes of an answer to `question`, which is asked again once.
+    async fn hear_twice<T>(
+        &self,
+        question: &[u8],
+        read: impl Fn(&Datagram<'_>) -> Option<T>,
+    ) -> Said<T> {
+        for _ in 0..2 {
+            self.0.send(question).await?;
+            match timeout(ANSWER_MAX, self.hear(&read)).await {
+                Ok(heard) => return Ok(heard?),
+                Err(_elapsed) => {}
+            }
+        }
+        Err(Unsaid::Silent)
     }
 
     /// What `read` makes of the first datagram that it makes something of.
-    async fn hear<T>(&self, read: impl Fn(&Datagram<'_>) -> Option<T>) -> Option<T> {
-        let listen = async {
-            let mut buffer = [0; 512];
-            loop {
-                let length = self.0.recv(&mut buffer).await.ok()?;
-                let bytes = buffer.get(..length).unwrap_or_default();
-                let found = Datagram::parse(bytes).ok().and_then(|datagram| read(&datagram));
-                if found.is_some() {
-                    return found;
-                }
+    async fn hear<T>(&self, read: impl Fn(&Datagram<'_>) -> Option<T>) -> io::Result<T> {
+        let mut buffer = [0; 512];
+        loop {
+            let length = self.0.recv(&mut buffer).await?;
+            let bytes = buffer.get(..length).unwrap_or_default();
+            let found = Datagram::parse(bytes).ok().and_then(|datagram| read(&datagram));
+            if let Some(found) = found {
+                return Ok(found);
             }
-        };
-        timeout(ANSWER_MAX, listen).await.ok().flatten()
+        }
     }
 }
 
@@ -142,7 +147,8 @@ impl Shape {
     }
 }
 
-fn reply_to(request: &Ipmb<'_>, datagram: &Datagram<'_>) -> Option<Vec<u8>> {
+/// Completion code and data of a reply to that request.
+fn reply_to(request: &Ipmb<'_>, datagram: &Datagram<'_>) -> Option<(u8, Vec<u8>)> {
     let payload = match datagram {
         Datagram::V15(packet) if packet.session_id == 0 => packet.payload,
         Datagram::V2(packet) if packet.session_id == 0 => packet.payload,
@@ -153,7 +159,7 @@ fn reply_to(request: &Ipmb<'_>, datagram: &Datagram<'_>) -> Option<Vec<u8>> {
         && reply.command == request.command
         && reply.sequence == request.sequence;
     let (code, data) = reply.completion().ok().filter(|_| expected)?;
-    (code == 0).then(|| data.to_vec())
+    Some((code, data.to_vec()))
 }
 
 fn granted(datagram: &Datagram<'_>, console_id: u32) -> Option<bool> {
@@ -203,18 +209,38 @@ mod tests {
     #[tokio::test]
     async fn a_bmc_that_grants_a_session_without_authentication_is_found_out() {
         let open = bmc(|datagram| open_session(datagram, None)).await;
-        assert_eq!(open.grants_suite_zero(42).await, Some(true));
+        assert_eq!(open.grants_suite_zero(42).await, Ok(true));
         let safe = bmc(|datagram| {
             let sha1 = palisade_ipmi::suite::Suite::Sha1.algorithms();
             open_session(datagram, Some(sha1))
         });
-        assert_eq!(safe.await.grants_suite_zero(42).await, Some(false));
+        assert_eq!(safe.await.grants_suite_zero(42).await, Ok(false));
     }
 
     #[tokio::test]
-    async fn a_bmc_that_says_nothing_is_not_waited_for() {
+    async fn no_answer_is_not_taken_for_a_refusal() {
         let silent = bmc(|_| None).await;
-        assert_eq!(silent.grants_suite_zero(42).await, None);
+        let (open, logins, suites) =
+            tokio::join!(silent.grants_suite_zero(42), silent.logins(), silent.suites());
+        assert_eq!((open, suites), (Err(Unsaid::Silent), Err(Unsaid::Silent)));
+        assert_eq!(logins.err(), Some(Unsaid::Silent));
+    }
+
+    #[tokio::test]
+    async fn a_port_that_nobody_listens_at_has_not_been_asked() {
+        let closed = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap().local_addr().unwrap();
+        let probe = Probe::at(closed).await.unwrap();
+        assert!(matches!(probe.grants_suite_zero(42).await, Err(Unsaid::Unasked(_))));
+    }
+
+    #[tokio::test]
+    async fn a_bmc_that_declines_is_told_with_its_code() {
+        let probe = bmc(|datagram| {
+            let Datagram::V15(packet) = datagram else { return None };
+            let request = Ipmb::parse(packet.payload).ok()?;
+            Some(v15_datagram(&request.reply(&[0xC1]).encode()))
+        });
+        assert_eq!(probe.await.logins().await.err(), Some(Unsaid::Declined(0xC1)));
     }
 
     #[tokio::test]

@@ -1,23 +1,24 @@
-//! An audit as a table for people, or a line of JSON for each BMC.
+//! An audit as a table for people, or a line of JSON for each node.
 
 use serde_json::{Value, json};
 
 use super::Audit;
 use super::finding::Finding;
 
-/// A heading for each BMC and a line for each finding.
+/// A heading for each node and a line for each finding.
 pub(super) fn text(audits: &[Audit]) -> String {
-    audits.iter().map(of_bmc).collect()
+    audits.iter().map(of_node).collect()
 }
 
-/// A JSON object and a line end for each BMC.
+/// A JSON object and a line end for each node.
 pub(super) fn json(audits: &[Audit]) -> String {
     audits.iter().map(|audit| format!("{}\n", value(audit))).collect()
 }
 
-fn of_bmc(audit: &Audit) -> String {
+fn of_node(audit: &Audit) -> String {
     let lines: String = audit.findings.iter().map(line).collect();
-    format!("{}, bmc {}\n{lines}", audit.node, audit.bmc)
+    let bmc = audit.bmc.as_ref().map(|bmc| format!(", bmc {bmc}")).unwrap_or_default();
+    format!("{}{bmc}\n{lines}", audit.node)
 }
 
 fn line(finding: &Finding) -> String {
@@ -27,7 +28,7 @@ fn line(finding: &Finding) -> String {
 }
 
 fn value(audit: &Audit) -> Value {
-    let seen = audit.facts.as_ref().and_then(|facts| facts.login.as_ref().ok());
+    let seen = audit.facts.as_ref().map(|facts| &facts.seen);
     let ms = |span: std::time::Duration| (span.as_secs_f64() * 1e6).round() / 1e3;
     let findings: Vec<Value> = audit.findings.iter().map(of_finding).collect();
     json!({

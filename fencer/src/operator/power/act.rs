@@ -24,9 +24,17 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// The work was ended before that of this machine.
-    pub(super) fn interrupted() -> Self {
-        Self::unknown("interrupted; an order may have been sent")
+    /// The work was ended before anything was done about this machine.
+    pub(super) fn not_begun() -> Self {
+        Self::unknown("interrupted; not begun, nothing was sent")
+    }
+
+    /// The work was ended while this machine's was under way.
+    pub(super) fn interrupted(act: Act) -> Self {
+        Self::unknown(match act {
+            Act::Status => "interrupted while it was read; no order was sent",
+            Act::On | Act::Off => "interrupted; an order may have been sent",
+        })
     }
 
     /// For a machine whose task has told nothing.

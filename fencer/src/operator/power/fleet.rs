@@ -3,6 +3,7 @@
 //! Whatever happens to a task, its machine has a report: the work may be interrupted at any time and
 //! then says what is known.
 
+use std::fs;
 use std::future::pending;
 use std::io;
 
@@ -43,8 +44,14 @@ pub(super) async fn ask(wish: &Wish, machines: &[Machine]) -> Result<Vec<Report>
         }
     }
     progress.clear();
-    let rest = if tasks.is_empty() { Report::lost } else { Report::interrupted };
-    Ok(reports.into_iter().map(|report| report.unwrap_or_else(rest)).collect())
+    let begun = machines.len() - waiting.len();
+    let rest = |place| match place {
+        place if place >= begun => Report::not_begun(),
+        _ if tasks.is_empty() => Report::lost(),
+        _ => Report::interrupted(wish.act),
+    };
+    let reports = reports.into_iter().enumerate();
+    Ok(reports.map(|(place, report)| report.unwrap_or_else(|| rest(place))).collect())
 }
 
 fn note(
@@ -64,21 +71,40 @@ fn note(
 struct Ends {
     interrupt: Signal,
     terminate: Signal,
+    /// The terminal is gone. None if whoever started us wants that ignored, as `nohup` does.
+    hangup: Option<Signal>,
 }
 
 impl Ends {
     fn watched() -> io::Result<Self> {
+        let hangup = (!hangups_are_ignored()?).then(|| signal(SignalKind::hangup())).transpose()?;
         let interrupt = signal(SignalKind::interrupt())?;
-        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())?, hangup })
     }
 
     async fn told(&mut self) {
         let told = tokio::select! {
             told = self.interrupt.recv() => told,
             told = self.terminate.recv() => told,
+            told = hung_up(self.hangup.as_mut()) => told,
         };
         if told.is_none() {
             pending::<()>().await;
         }
     }
+}
+
+async fn hung_up(hangup: Option<&mut Signal>) -> Option<()> {
+    match hangup {
+        Some(hangup) => hangup.recv().await,
+        None => pending().await,
+    }
+}
+
+/// The kernel's mask of ignored signals, whose first is SIGHUP.
+fn hangups_are_ignored() -> io::Result<bool> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    Ok(mask.is_some_and(|mask| mask & 1 != 0))
 }

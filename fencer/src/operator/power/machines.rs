@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use palisade_host::config::Cluster;
+use palisade_host::config::{Cluster, Node};
 use palisade_host::secret::{Secret, read_secret_file};
 
 use super::super::args::Place;
 use super::super::exit::{Failure, progress};
 use super::super::hosts::{Host, HostList, folded, read_file};
+use super::elsewhere::other_ways;
 use super::wish::{Act, Level, Wish};
 use crate::place;
 use crate::power::{BmcConfig, BmcKey, Privilege, Suite, bmc_key};
@@ -83,12 +84,7 @@ fn of_cluster(place: &Place, wish: &Wish) -> Result<Vec<Machine>, Failure> {
         ));
     }
     let cluster = place::load(&place.config).map_err(Failure::usage)?;
-    let machines = if wish.all {
-        let nodes = cluster.nodes.iter().filter(|node| node.bmc.is_some());
-        nodes.map(|node| of_node(&cluster, &node.name)).collect::<Result<Vec<_>, _>>()?
-    } else {
-        named(&cluster, &wish.nodes)?
-    };
+    let machines = if wish.all { all_nodes(&cluster)? } else { named(&cluster, &wish.nodes)? };
     if wish.act != Act::Status {
         progress("no fencer is asked; with their consent: palisade fence NODE");
     }
@@ -108,15 +104,43 @@ fn named(cluster: &Cluster, names: &[String]) -> Result<Vec<Machine>, Failure> {
     Ok(machines)
 }
 
+/// All that have a BMC; those that have only other ways are told.
+fn all_nodes(cluster: &Cluster) -> Result<Vec<Machine>, Failure> {
+    let (with_bmc, without): (Vec<&Node>, Vec<&Node>) =
+        cluster.nodes.iter().partition(|node| node.bmc.is_some());
+    let elsewhere = without.into_iter().filter(|node| node.has_power_device()).map(only_elsewhere);
+    let elsewhere: Vec<String> = elsewhere.collect();
+    if with_bmc.is_empty() {
+        let none = vec!["no node has a [node.bmc]".to_owned()];
+        return Err(Failure::usage([none, elsewhere].concat().join("; ")));
+    }
+    elsewhere.iter().for_each(|text| progress(&format!("left out: {text}")));
+    with_bmc.into_iter().map(|node| of_node(cluster, &node.name)).collect()
+}
+
 fn of_node(cluster: &Cluster, name: &str) -> Result<Machine, Failure> {
-    let with_bmc = cluster.nodes.iter().filter(|node| node.bmc.is_some());
-    let known: Vec<&str> = with_bmc.map(|node| node.name.as_str()).collect();
-    let unknown = || {
-        let known = known.join(", ");
-        Failure::usage(format!("no node {name:?} with a BMC; allowed: {known}"))
-    };
-    let view = cluster.for_node(name).ok_or_else(unknown)?;
-    let bmc = view.node.bmc.as_ref().ok_or_else(unknown)?;
-    let bmc = BmcConfig::read(bmc).map_err(Failure::usage)?;
-    Ok(Machine { name: Host::node(name), bmc })
+    let view = cluster.for_node(name).ok_or_else(|| Failure::usage(unknown(cluster, name)))?;
+    let no_bmc = || Failure::usage(only_elsewhere(view.node));
+    let bmc = BmcConfig::read(view.node.bmc.as_ref().ok_or_else(no_bmc)?);
+    Ok(Machine { name: Host::node(name), bmc: bmc.map_err(Failure::usage)? })
+}
+
+fn unknown(cluster: &Cluster, name: &str) -> String {
+    let known: Vec<&str> = cluster.nodes.iter().map(|node| node.name.as_str()).collect();
+    format!("no node {name:?} in the configuration; allowed: {}", known.join(", "))
+}
+
+/// Why a node without a BMC cannot be asked here, and who can.
+fn only_elsewhere(node: &Node) -> String {
+    let (name, ways) = (&node.name, other_ways(node));
+    if ways.is_empty() {
+        return format!(
+            "node {name} has no [node.bmc] or [[node.power]]: nobody can cut its power"
+        );
+    }
+    format!(
+        "node {name} has no [node.bmc], which is all that palisade power speaks to; its ways are {}: \
+         use fence_palisade with config and plug={name}, or palisade fence {name}",
+        ways.join(", ")
+    )
 }

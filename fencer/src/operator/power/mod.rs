@@ -5,15 +5,18 @@
 //! machine that was asked for stands once in what is printed.
 
 mod act;
+mod elsewhere;
 mod fleet;
 mod machines;
 mod progress;
+mod runtime;
 mod table;
 mod wish;
 
 use palisade_host::lockdown::forbid_dumps;
-use tokio::runtime::Builder;
 
+pub(super) use elsewhere::other_ways;
+pub(super) use runtime::carry_out;
 pub(super) use wish::Wish;
 use wish::{Act, YES_ABOVE};
 
@@ -31,8 +34,7 @@ pub(super) fn run(place: &Place, wish: &Wish) -> Result<(), Failure> {
     }
     let machines = machines::all(place, wish)?;
     must_be_meant(wish, &machines)?;
-    let runtime = Builder::new_current_thread().enable_all().build().map_err(Failure::unknown)?;
-    let reports = runtime.block_on(fleet::ask(wish, &machines))?;
+    let reports = carry_out(fleet::ask(wish, &machines))?;
     let table = Table::new(wish.act, &machines, &reports);
     result(&if wish.json { table.json() } else { table.text() })?;
     table.verdict()
