@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use super::Bench;
-use super::contest::{Contender, hold, print, target};
+use super::contest::{Contender, hold, print, target, target_of_one};
 use super::peers::{self, Work};
 use super::rack::{Rack, who};
 use super::relay::Relay;
@@ -39,10 +39,10 @@ fn losing(bench: &Bench, lost: usize) -> Result<(), Failure> {
     let title = format!("c: status of {MACHINES} machines, {lost} % lost each way");
     print(&title, &contenders, MACHINES);
     if let ([ours, theirs, ..], 5) = (contenders.as_slice(), lost) {
-        let times = theirs.median().zip(ours.median()).map(|(theirs, ours)| theirs / ours);
+        let times = theirs.median().over(ours.median());
         target("times faster than ipmipower", times, ">= 3", |times| times >= 3.0);
         let done = 100.0 * ours.share_done(MACHINES);
-        target("% of machines answered", Some(done), "100", |done| done >= 100.0);
+        target_of_one("% of machines answered", Some(done), "100", |done| done >= 100.0);
     }
     Ok(())
 }
@@ -67,7 +67,7 @@ fn lost_rakp4(bench: &Bench) -> Result<(), Failure> {
     };
     hold(&mut contenders, bench.rounds(), prepare)?;
     print("c: status of one machine, the first RAKP 4 lost", &contenders, 1);
-    let ours = contenders.first().and_then(Contender::median);
+    let ours = contenders.first().map(Contender::median).unwrap_or_default();
     target("ms with a lost RAKP 4", ours, "< 500", |ms| ms < RAKP4_MAX_MS);
     Ok(())
 }

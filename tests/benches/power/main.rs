@@ -3,7 +3,7 @@
 //!
 //! `cargo bench -p palisade-tests --bench power [-- [--quick] [--only a|b|c|d]]`. Needs the Debian
 //! packages openipmi, ipmitool, freeipmi-tools and fence-agents. Prints, the targets too; judges
-//! nothing.
+//! nothing. A figure of fewer than 20 measurements has a star, and so has its target its number.
 //!
 //! | part | what |
 //! |---|---|
@@ -61,7 +61,9 @@ fn main() -> Result<(), Failure> {
     }
     if only.is_none() {
         let minutes = clock::now().since(began).as_secs_f64() / 60.0;
-        contest::target("minutes for all of it", Some(minutes), "< 8", |minutes| minutes < 8.0);
+        contest::target_of_one("minutes for all of it", Some(minutes), "< 8", |minutes| {
+            minutes < 8.0
+        });
     }
     Ok(())
 }

@@ -34,10 +34,8 @@ fn status(bench: &Bench, who: Account<'_>) -> Result<(), Failure> {
     let mut contenders = all(bench, &bmc, who, Work::Status);
     hold(&mut contenders, bench.rounds(), || Ok(()))?;
     print("a: status of one machine, ipmi_sim without a chassis script", &contenders, 1);
-    let times = |at: usize| {
-        let ours = contenders.first().and_then(Contender::median);
-        contenders.get(at).and_then(Contender::median).zip(ours).map(|(theirs, ours)| theirs / ours)
-    };
+    let median = |at: usize| contenders.get(at).map(Contender::median).unwrap_or_default();
+    let times = |at: usize| median(at).over(median(0));
     target("times faster than fence_ipmilan", times(1), ">= 40", |times| times >= 40.0);
     target("times faster than ipmipower", times(2), ">= 6", |times| times >= 6.0);
     Ok(())
@@ -86,7 +84,8 @@ fn slow_off(bench: &Bench, latency: u32) -> Result<(), Failure> {
     print(&format!("a: off of a machine that takes {latency} ms to be off"), &contenders, 1);
     for (what, one) in [("off", contenders.first()), ("reboot without its rest", contenders.last())]
     {
-        let more = one.and_then(Contender::median).map(|ms| ms - f64::from(latency));
+        let median = one.map(Contender::median).unwrap_or_default();
+        let more = median.map(|ms| ms - f64::from(latency));
         let what = format!("{what}: ms more than the machine takes");
         target(&what, more, "<= 50", |more| more <= OFF_MORE_MS);
     }
