@@ -19,7 +19,6 @@ mod status;
 mod wait_quorum;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::Parser as _;
 
@@ -28,8 +27,8 @@ use exit::Failure;
 
 /// Runs the command; the first of `args` is the program's name.
 ///
-/// Exit codes: 0 done, 1 not so, 2 usage or configuration, 3 could not find out, 4 refused.
-pub fn main_with<I>(args: I) -> ExitCode
+/// The exit code: 0 done, 1 not so, 2 usage or configuration, 3 could not find out, 4 refused.
+pub fn main_with<I>(args: I) -> u8
 where
     I: IntoIterator,
     I::Item: Into<OsString> + Clone,
@@ -39,7 +38,7 @@ where
         Err(usage) => return exit::usage(&usage),
     };
     match run(args) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(failure) => failure.tell(),
     }
 }

@@ -1,8 +1,9 @@
 //! How the command ends: one line on standard error and one of five codes.
 
 use std::fmt::Display;
-use std::io::Write as _;
-use std::process::ExitCode;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
 
 /// Why the command did not end with 0.
 #[derive(Debug)]
@@ -38,30 +39,34 @@ impl Failure {
     }
 
     /// Says it on standard error; the exit code.
-    pub(super) fn tell(self) -> ExitCode {
+    pub(super) fn tell(self) -> u8 {
         self.say();
-        ExitCode::from(self.code)
+        self.code
     }
 }
 
 /// Help and version are asked for and end with 0; everything else is a mistake and ends with 2.
-pub(super) fn usage(error: &clap::Error) -> ExitCode {
+pub(super) fn usage(error: &clap::Error) -> u8 {
     let printed = error.print();
     match (error.use_stderr(), printed) {
-        (false, Ok(())) => ExitCode::SUCCESS,
-        (false, Err(_)) => ExitCode::from(3),
-        (true, _) => ExitCode::from(2),
+        (false, Ok(())) => 0,
+        (false, Err(_)) => 3,
+        (true, _) => 2,
     }
 }
 
 /// The result, on standard output; errs with 3 if nobody can read it.
 pub(super) fn result(text: &str) -> Result<(), Failure> {
-    let mut out = std::io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| Failure::unknown(format!("standard output: {error}")))
+    written(text).map_err(|error| Failure::unknown(format!("standard output: {error}")))
+}
+
+/// Past the standard library's own stream, which takes one that is closed for a success.
+fn written(text: &str) -> io::Result<()> {
+    let out = io::stdout().lock();
+    File::from(out.as_fd().try_clone_to_owned()?).write_all(text.as_bytes())
 }
 
 /// A remark, on standard error; nobody is helped if that fails.
 pub(super) fn progress(text: &str) {
-    drop(writeln!(std::io::stderr().lock(), "palisade: {}", text.trim_end()));
+    drop(writeln!(io::stderr().lock(), "palisade: {}", text.trim_end()));
 }

@@ -254,6 +254,20 @@ fn a_node_that_ipmi_does_not_reach_is_told_with_its_other_ways() {
 }
 
 #[test]
+fn a_result_that_nobody_gets_is_no_success() {
+    let rack = Rack::new(1);
+    let shell = ["sh", "-c", "exec \"$@\" >&-", "sh"];
+    let (list, secret) = (rack.list(), rack.secret());
+    let account = ["-h", &list, "--user", USER, "--password-file", &secret];
+    let words = [&["power", "status"][..], &account].concat();
+    let lost = rack.command_under(&shell, &words).output().unwrap();
+    assert_eq!(code(&lost), 3, "{}", err(&lost));
+    assert!(err(&lost).contains("standard output: Bad file descriptor"), "{}", err(&lost));
+    let unwanted = rack.command(&words).stdout(Stdio::null()).output().unwrap();
+    assert_eq!(code(&unwanted), 0, "{}", err(&unwanted));
+}
+
+#[test]
 fn silent_machines_do_not_hold_up_the_others() {
     let rack = Rack::new(700);
     for number in 0..500 {
