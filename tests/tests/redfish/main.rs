@@ -491,6 +491,22 @@ async fn a_machine_on_the_way_is_told_as_such_and_is_not_off() {
 }
 
 #[tokio::test]
+async fn a_machine_that_was_on_its_way_up_is_looked_at_for_as_long_as_one_that_was_off() {
+    let stub = Stub::start().await;
+    let account = Account::at_stub(&stub);
+    // So it says at the login and before the order; then it reads off, as some do while they ignore it.
+    stub.inner().state = "PoweringOn".to_owned();
+    stub.inner().to_come = ["PoweringOn", "Off"].into();
+    let terms = Terms { rise: secs(2), ..Terms::default() };
+    let Verdict::Dead(evidence) = account.device().fence(&terms).await else {
+        panic!("it stays off");
+    };
+    assert_eq!(evidence.before, None, "{evidence}");
+    let last = evidence.readings.last().unwrap();
+    assert!(last.asked_at.since(evidence.acked.0) >= terms.rise, "{evidence}");
+}
+
+#[tokio::test]
 async fn a_service_that_cannot_force_off_is_known_before_it_is_needed() {
     let stub = Stub::start().await;
     stub.inner().allowed = Some(r#"["On","GracefulShutdown"]"#.to_owned());

@@ -1,7 +1,7 @@
 //! A Redfish service of our own, for what the foreign one does not do: sessions, and every kind of
 //! misbehaviour. On loopback only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -61,6 +61,8 @@ pub(super) struct Inner {
     pub(super) location: String,
     /// What it calls itself in the link that a session has to itself; none if it has no such link.
     pub(super) own_link: Option<String>,
+    /// Its machine's power after each time it was asked for, in turn.
+    pub(super) to_come: VecDeque<&'static str>,
     /// Takes orders, and its machine stays as it is.
     pub(super) is_stuck: bool,
     /// Ends all sessions, once, when it is asked what `METHOD path` says, for the so-manieth time.
@@ -199,7 +201,12 @@ impl Inner {
             ("GET", "/redfish/v1/Systems") => {
                 reply(200, "", &format!(r#"{{"Members":[{{"@odata.id":"{SYSTEM}"}}]}}"#))
             }
-            ("GET", SYSTEM) => reply(200, "", &self.system()),
+            ("GET", SYSTEM) => {
+                let told = reply(200, "", &self.system());
+                self.state =
+                    self.to_come.pop_front().map_or_else(|| self.state.clone(), str::to_owned);
+                told
+            }
             ("GET", "/redfish/v1/Systems/1/ResetActionInfo") => {
                 reply(200, "", r#"{"Parameters":[{"Name":"ResetType","AllowableValues":["On"]}]}"#)
             }
