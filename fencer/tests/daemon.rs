@@ -90,9 +90,16 @@ fn a_bmc_that_refused_the_password_is_left_alone_and_status_says_for_how_long() 
     let advice = advice.unwrap_or_else(|| panic!("a human is told: {:?}", status.advice));
     let file = cluster.path("bmc-node1.pw");
     assert!(advice.contains("wrong password"), "{advice}");
-    assert!(advice.contains("; its login was refused: not tried again for 1"), "{advice}");
-    assert!(advice.contains(&format!(" s, unless {} changes", file.display())), "{advice}");
-    assert!(cluster.log(1).contains("not tried again for 15 s"), "{}", cluster.log(1));
+    assert!(advice.contains("; its login was refused: tried next in "), "{advice}");
+    assert!(advice.contains(&format!(" s, or once {} changes", file.display())), "{advice}");
+    assert!(cluster.log(1).contains("tried next in 15 s"), "{}", cluster.log(1));
+
+    let mended_at = clock::now();
+    fencer.tell(Signal::SIGHUP);
+    cluster.wait_until(1, |status| {
+        !status.node("node1").unwrap().bmc.as_ref().unwrap().finding.contains("tried next in")
+    });
+    assert!(clock::now().since(mended_at) < Duration::from_secs(10), "sooner than by itself");
     assert_eq!(fencer.stop(), Some(0));
 }
 
@@ -206,8 +213,12 @@ struct Fencer(Child);
 impl Fencer {
     /// Tells it to stop; its exit code.
     fn stop(mut self) -> Option<i32> {
-        kill(Pid::from_raw(self.0.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+        self.tell(Signal::SIGTERM);
         self.0.wait().unwrap().code()
+    }
+
+    fn tell(&self, signal: Signal) {
+        kill(Pid::from_raw(self.0.id().try_into().unwrap()), signal).unwrap();
     }
 }
 

@@ -331,7 +331,7 @@ mod tests {
             }
             assert_eq!(bmc.logins.load(Ordering::Relaxed), 1);
             let [rest] = &rehearsals.resting(target())[..] else { panic!("it is left alone") };
-            assert!(rest.starts_with("its login was refused: not tried again for 15 s"), "{rest}");
+            assert!(rest.starts_with("its login was refused: tried next in 15 s"), "{rest}");
             rehearsals.try_now();
             assert!(rehearsals.resting(target()).is_empty());
             desk.take(order(10, 1, PowerAct::Off));
@@ -362,7 +362,7 @@ mod tests {
             write("right");
             assert_eq!([logins_after(3).await, logins_after(4).await], [2, 2]);
             let rest = devices[&target()].resting().concat();
-            assert!(rest.ends_with(&format!("unless {} changes", file.display())), "{rest}");
+            assert!(rest.ends_with(&format!("or once {} changes", file.display())), "{rest}");
             assert!(!format!("{devices:?}").contains("right"), "no password is kept");
         });
     }

@@ -148,7 +148,7 @@ impl PowerDevice for Spared {
         let left = self.memory().left(clock::now());
         let told = |left: Duration| {
             let seconds = left.as_millis().div_ceil(1000);
-            format!("its login was refused: not tried again for {seconds} s{}", self.files.unless())
+            format!("its login was refused: tried next in {seconds} s{}", self.files.or_when())
         };
         left.map(told).into_iter().collect()
     }
@@ -185,12 +185,12 @@ impl Files {
         timeout(LOOK_MAX, look).await.ok()?.ok()
     }
 
-    fn unless(&self) -> String {
+    fn or_when(&self) -> String {
         let names: Vec<_> = self.paths.iter().map(|path| path.display().to_string()).collect();
         if names.is_empty() {
             String::new()
         } else {
-            format!(", unless {} changes", names.join(" or "))
+            format!(", or once {} changes", names.join(" or "))
         }
     }
 }
