@@ -1,33 +1,42 @@
 //! A child process in a process group of its own: started off the loop, with a clean environment, ended
-//! with its whole group.
+//! with its whole group; if so wished under a guard, so that the group ends with this process at the latest.
 //!
 //! Never hands anything of this process's environment on, except a `PATH` which is fixed.
+
+mod guard;
+mod members;
 
 use std::ffi::OsStr;
 use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use guard::Guard;
+
 /// The only `PATH` that a child sees.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// How long a killed child may take to go before we stop waiting for it.
-const REAP_MAX: Duration = Duration::from_secs(1);
+/// What a child asked to end has to do so.
+const MERCY: Duration = Duration::from_millis(350);
 
-/// Time between two looks at a child that was asked to end.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// How long a killed group may take to go before we stop waiting for it.
+const REAP_MAX: Duration = Duration::from_millis(150);
+
+/// Time between two looks at a killed group.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// What becomes of a child that nobody waits for any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unattended {
-    /// Its group is asked to end, and killed after the time that [`Group::MERCY`] says.
+    /// Its group is asked to end, and killed within [`Group::END_MAX`]. If this process ends, however
+    /// it does, the group is killed.
     Ends,
     /// Its group is killed.
     Dies,
@@ -35,10 +44,12 @@ pub(crate) enum Unattended {
     GoesOn,
 }
 
-/// A child and the process group that it leads.
+/// A child and its process group.
 #[derive(Debug)]
 pub(crate) struct Group {
     child: Option<Child>,
+    /// Leads the group, where there is one; else the child does.
+    guard: Option<Guard>,
     unattended: Unattended,
 }
 
@@ -57,19 +68,19 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
 }
 
 impl Group {
-    /// What a child asked to end has to do so.
-    pub(crate) const MERCY: Duration = Duration::from_millis(500);
+    /// The longest that [`Self::end`] takes.
+    pub(crate) const END_MAX: Duration = MERCY.saturating_add(REAP_MAX);
 
     /// Starts `command` on a thread of its own, since `exec` may wait for a disk or a dead mount; errs
     /// if it was not started within `limit`, and if it then starts after all, it is killed.
     pub(crate) async fn start(
-        mut command: Command,
+        command: Command,
         limit: Duration,
         unattended: Unattended,
     ) -> io::Result<Self> {
-        let spawned = tokio::task::spawn_blocking(move || {
-            let child = Some(command.spawn()?);
-            Ok(Self { child, unattended: Unattended::Dies })
+        let spawned = tokio::task::spawn_blocking(move || match unattended {
+            Unattended::Ends => Self::guarded(command),
+            Unattended::Dies | Unattended::GoesOn => Self::alone(command),
         });
         match timeout(limit, spawned).await {
             Ok(Ok(group)) => group.map(|group: Self| group.unattended(unattended)),
@@ -78,6 +89,19 @@ impl Group {
                 Err(io::Error::new(io::ErrorKind::TimedOut, "not started within its limit"))
             }
         }
+    }
+
+    /// The guard first: at no instant is there a child without one.
+    fn guarded(mut command: Command) -> io::Result<Self> {
+        let guard = Guard::start()
+            .map_err(|error| io::Error::other(format!("its guard, a shell, failed: {error}")))?;
+        let child = command.process_group(guard.group().as_raw()).spawn()?;
+        Ok(Self { child: Some(child), guard: Some(guard), unattended: Unattended::Dies })
+    }
+
+    fn alone(mut command: Command) -> io::Result<Self> {
+        let child = Some(command.spawn()?);
+        Ok(Self { child, guard: None, unattended: Unattended::Dies })
     }
 
     /// The child, for its pipes; none after the end.
@@ -91,24 +115,33 @@ impl Group {
         timeout(limit, child.wait()).await.ok()
     }
 
-    /// Kills the whole group.
+    /// Kills the whole group, or what a child that has ended left in it, and sees it gone.
     pub(crate) async fn kill(mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        signal(&child, Signal::SIGKILL);
+        let group = self.id();
+        self.strike();
+        let (mut child, mut guard) = (self.child.take(), self.guard.take());
+        let gone = async {
+            if let Some(child) = &mut child {
+                child.wait().await?;
+            }
+            if let Some(guard) = &mut guard {
+                guard.gone().await?;
+            }
+            empty(group).await;
+            Ok::<(), io::Error>(())
+        };
         // A killed process that sits in the kernel (a dead mount) is left to the runtime to reap.
-        if timeout(REAP_MAX, child.wait()).await.is_err() {
+        if timeout(REAP_MAX, gone).await.is_err() {
             log::warn!("a killed child has not gone within {} ms", REAP_MAX.as_millis());
         }
     }
 
-    /// Asks the group to end, and kills what is left of it after [`Group::MERCY`].
-    async fn end(self) {
-        if let Some(child) = &self.child {
-            signal(child, Signal::SIGTERM);
-            // Seen, not reaped: while its leader is not reaped, the group's id cannot be another's.
-            if timeout(Self::MERCY, ended(child)).await.is_err() {
-                log::debug!("a child that was asked to end is killed");
-            }
+    /// Asks the group to end, and kills what is left of it when the child has ended, or at the latest
+    /// when its time is up.
+    pub(crate) async fn end(mut self) {
+        self.signal(Signal::SIGTERM);
+        if self.wait(MERCY).await.is_none() {
+            log::debug!("a child that was asked to end is killed");
         }
         self.kill().await;
     }
@@ -117,37 +150,65 @@ impl Group {
         self.unattended = unattended;
         self
     }
+
+    /// Cannot be another's group: its leader has not been waited for.
+    fn id(&self) -> Option<Pid> {
+        let leader = || Some(Pid::from_raw(self.child.as_ref()?.id()?.try_into().ok()?));
+        self.guard.as_ref().map(Guard::group).or_else(leader)
+    }
+
+    /// A child may have left its group, as long as it does not lead it.
+    fn strike(&mut self) {
+        self.signal(Signal::SIGKILL);
+        if let Some(Err(error)) = self.child.as_mut().map(Child::start_kill) {
+            log::trace!("a child had ended before it was killed: {error}");
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let Some(group) = self.id() else { return };
+        if let Err(error) = killpg(group, signal) {
+            log::warn!("process group {group} did not get {signal}: {error}");
+        }
+    }
 }
 
 /// Also when its task is cancelled.
 impl Drop for Group {
     fn drop(&mut self) {
-        let Some(child) = self.child.take().filter(|child| child.id().is_some()) else { return };
+        if self.child.is_none() && self.guard.is_none() {
+            return;
+        }
         match (self.unattended, Handle::try_current()) {
-            (Unattended::GoesOn, _) => {}
             (Unattended::Ends, Ok(runtime)) => {
                 // If the runtime ends first, this task is dropped, and the group dies.
-                let group = Self { child: Some(child), unattended: Unattended::Dies };
+                let (child, guard) = (self.child.take(), self.guard.take());
+                let group = Self { child, guard, unattended: Unattended::Dies };
                 runtime.spawn(group.end());
             }
-            (Unattended::Ends | Unattended::Dies, _) => signal(&child, Signal::SIGKILL),
+            (Unattended::GoesOn, _) => {}
+            (Unattended::Ends | Unattended::Dies, _) => self.strike(),
         }
     }
 }
 
-/// Signals the group of a child that nobody has waited for yet, so that the id cannot be another's.
-fn signal(child: &Child, signal: Signal) {
-    let Some(Ok(id)) = child.id().map(i32::try_from) else { return };
-    if let Err(error) = killpg(Pid::from_raw(id), signal) {
-        log::warn!("process group {id} did not get {signal}: {error}");
+/// Waits, at most for [`Group::END_MAX`], until no child is left that must not outlive this process: for
+/// programs that are about to end. What is left then dies with them.
+pub(crate) async fn farewell() {
+    if timeout(Group::END_MAX, guard::none_stands()).await.is_err() {
+        log::warn!("a child that was asked to end is left to its guard");
     }
 }
 
-/// Until the child has ended; leaves it to be reaped.
-async fn ended(child: &Child) {
-    let Some(Ok(id)) = child.id().map(i32::try_from) else { return };
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    while matches!(waitid(Id::Pid(Pid::from_raw(id)), flags), Ok(WaitStatus::StillAlive)) {
+/// Until no process of a killed group can act. If its id is another's by then, nobody is harmed by a look.
+async fn empty(group: Option<Pid>) {
+    let Some(group) = group else { return };
+    while killpg(group, None) != Err(Errno::ESRCH) {
+        // Orphans wait to be reaped by whom we know nothing about.
+        let acts = tokio::task::spawn_blocking(move || members::any_acts(group)).await;
+        if !acts.unwrap_or(false) {
+            return;
+        }
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

@@ -242,8 +242,8 @@ async fn an_agent_past_its_deadline_is_asked_to_end_and_then_killed_with_all_it_
     let error = session.off().await.unwrap_err();
     assert_tells(&error, PowerErrorKind::Silent, "off did not end within");
     assert!(clock::now() < by, "the deadline is kept, not met");
-    let gone = tokio::task::spawn_blocking(move || gone.join().unwrap()).await.unwrap();
-    assert_eq!(gone.unwrap(), b"");
+    // All are dead by now: nothing keeps the reader waiting.
+    assert_eq!(gone.join().unwrap().unwrap(), b"");
     assert!(clock::now() < by + Duration::from_secs(5));
     assert_eq!(fs::read_to_string(asked).unwrap(), "yes\n", "it was asked first");
 }
@@ -264,6 +264,36 @@ async fn an_agent_that_nobody_waits_for_any_more_is_ended() {
     drop(session);
     let gone = tokio::task::spawn_blocking(move || gone.join().unwrap()).await.unwrap();
     assert_eq!(gone.unwrap(), b"");
+}
+
+/// It holds the pipe open, also that to which the agent spoke.
+#[tokio::test]
+async fn what_a_finished_agent_left_running_is_killed_before_its_end_is_told() {
+    let place = Place::new();
+    let held = place.fifo("held");
+    let body = format!("exec 3>{}\nsleep 60 &\necho that is all >&2; exit 1", held.display());
+    let mut session = open(&place.script(&body)).await;
+    let gone = std::thread::spawn(move || fs::read(held));
+    let error = session.off().await.unwrap_err();
+    assert_tells(&error, PowerErrorKind::Agent(Some(1)), "saying \"that is all\"");
+    let began = clock::now();
+    assert_eq!(gone.join().unwrap().unwrap(), b"");
+    assert!(clock::now() < began + Duration::from_secs(5), "it was left to itself");
+}
+
+/// Asked with the group it cannot be, killed it is.
+#[tokio::test]
+async fn an_agent_that_left_its_group_is_killed_at_its_deadline() {
+    let place = Place::new();
+    let held = place.fifo("held");
+    let body = format!("exec 3>{}\nexec setsid sleep 60", held.display());
+    let mut session = open(&place.script(&body)).await;
+    let gone = std::thread::spawn(move || fs::read(held));
+    let by = clock::now() + Duration::from_millis(1500);
+    session.set_deadline(by);
+    assert_tells(&session.off().await.unwrap_err(), PowerErrorKind::Silent, "did not end within");
+    assert_eq!(gone.join().unwrap().unwrap(), b"");
+    assert!(clock::now() < by + Duration::from_secs(5), "it was left to itself");
 }
 
 #[tokio::test]

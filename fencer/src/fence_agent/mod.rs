@@ -22,6 +22,7 @@ mod request;
 mod stdin;
 mod syslog;
 mod target;
+mod termination;
 mod trace;
 mod values;
 

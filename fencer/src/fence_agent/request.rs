@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use palisade_host::config::Cluster;
+use palisade_host::config::{Cluster, PowerLevel};
 use palisade_host::secret::Secret;
 use tokio::runtime::Builder;
 
@@ -15,9 +15,10 @@ use super::option;
 use super::password::Source;
 use super::perform;
 use super::target::{Target, Targets, plugs};
+use super::termination;
 use super::values::Values;
 use crate::power::Engine;
-use crate::{place, power};
+use crate::{child, place, power};
 
 /// What is asked, of which machines, on which terms.
 #[derive(Debug)]
@@ -71,6 +72,9 @@ impl Request {
             // As fence_ipmilan says it.
             Way::Nobody => say("NOTICE: nothing to list: give config, which names the plugs\n"),
             Way::Devices(at) if self.action == Action::List => at.list(),
+            Way::Devices(at) if at.starts_programs() => {
+                on_a_loop(with_programs(at.carry_out(self.action, self.delay)))
+            }
             Way::Devices(at) => on_a_loop(at.carry_out(self.action, self.delay)),
             Way::Fencer(wish) => on_a_loop(async {
                 delay(self.action, tokio::time::Instant::now(), self.delay).await;
@@ -118,6 +122,13 @@ fn wish(values: &Values) -> Result<Wish, Failed> {
 }
 
 impl AtDevices {
+    /// Whether other fence agents may be started for it.
+    fn starts_programs(&self) -> bool {
+        let Targets::Cluster { cluster, .. } = &self.targets else { return false };
+        let mut levels = cluster.nodes.iter().flat_map(|node| &node.power);
+        levels.any(|level| matches!(level, PowerLevel::Agent(_)))
+    }
+
     fn list(&self) -> Result<Answer, Failed> {
         let lines = self.targets.plugs().into_iter().map(|plug| format!("{plug},\n"));
         say(&lines.collect::<String>())
@@ -173,6 +184,15 @@ async fn delay(action: Action, began: tokio::time::Instant, delay: Duration) {
 
 fn no_password() -> Secret {
     Secret::new(String::new())
+}
+
+/// Ends when all is over that the work started, also where this process is told to end.
+async fn with_programs(
+    work: impl Future<Output = Result<Answer, Failed>>,
+) -> Result<Answer, Failed> {
+    let done = termination::unless_told(work).await;
+    child::farewell().await;
+    done.unwrap_or_else(|| Err(termination::end()))
 }
 
 fn on_a_loop(work: impl Future<Output = Result<Answer, Failed>>) -> Result<Answer, Failed> {

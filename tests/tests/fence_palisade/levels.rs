@@ -25,7 +25,7 @@ pub(super) struct Script(TempDir);
 
 impl Script {
     /// Does what `body` says with `$action`, in its folder.
-    fn new(body: &str) -> Self {
+    pub(super) fn new(body: &str) -> Self {
         let script = Self(tempfile::tempdir().unwrap());
         let program = script.path("fence_script");
         fs::write(&program, format!("{PREAMBLE}{body}\n")).unwrap();
@@ -42,7 +42,7 @@ impl Script {
         script
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -70,7 +70,7 @@ fn agent(program: &str, options: &str) -> String {
 }
 
 /// A configuration with one node, `alpha`.
-struct Alpha(TempDir);
+pub(super) struct Alpha(TempDir);
 
 impl Alpha {
     /// With a BMC at an address, then these levels.
@@ -82,7 +82,7 @@ impl Alpha {
     }
 
     /// With these levels alone.
-    fn without_bmc(levels: &str) -> Self {
+    pub(super) fn without_bmc(levels: &str) -> Self {
         let alpha = Self::with(free_port(), levels);
         let file = alpha.0.path().join("palisade.toml");
         let text = fs::read_to_string(&file).unwrap();
@@ -92,9 +92,13 @@ impl Alpha {
         alpha
     }
 
-    fn ask(&self, more: &str) -> Output {
+    pub(super) fn ask(&self, more: &str) -> Output {
+        by_stdin(ours(), &self.options(more))
+    }
+
+    pub(super) fn options(&self, more: &str) -> Vec<String> {
         let file = self.0.path().join("palisade.toml");
-        by_stdin(ours(), &words(&format!("config={} power_wait=0 {more}", file.display())))
+        words(&format!("config={} power_wait=0 {more}", file.display()))
     }
 }
 

@@ -13,6 +13,7 @@ mod keeper;
 mod learned;
 mod levels;
 mod metadata;
+mod outlived;
 mod pacemaker;
 mod rig;
 mod secrets;

@@ -2,8 +2,9 @@
 //! input.
 //!
 //! Nothing is handed over in arguments or in the environment. Only exit code 2 of `status` is off; an
-//! agent that fails, is killed or does not end in time leaves the power unknown. No process that was
-//! started here outlives its deadline. [FenceAgentAPI.md, fence-agents]
+//! agent that fails, is killed or does not end in time leaves the power unknown. No process of its group
+//! outlives the deadline, the answer or this process; one that left the group may.
+//! [FenceAgentAPI.md, fence-agents]
 
 mod run;
 mod words;

@@ -1,7 +1,8 @@
 //! One run of a fence agent.
 //!
-//! Ends the agent with its whole process group before the deadline, and when nobody waits for it any
-//! more; keeps no more of its output than a person will read.
+//! Ends the agent with its whole process group before the deadline, when nobody waits for it any more, and
+//! when this process ends, however it does; kills what an agent that ended left in its group. Keeps no
+//! more of its output than a person will read.
 
 use std::fmt;
 use std::io;
@@ -26,7 +27,7 @@ use crate::power::trouble::{Trouble, quoted};
 /// for us.
 const OUTPUT_MAX: usize = 16 * 1024;
 
-/// How long output is still read after the agent has ended: what it left behind may hold the pipe open.
+/// How long output is still read after the agent has ended: what left its group may hold the pipe open.
 const OUTPUT_GRACE: Duration = Duration::from_millis(200);
 
 /// How an agent ended by itself.
@@ -65,23 +66,24 @@ impl fmt::Display for Ended {
     }
 }
 
-/// Runs `program` with `input`; errs if it does not end so early that it could be killed by `by`.
+/// Runs `program` with `input`; errs if it does not end so early that it could be killed by `by`. When
+/// this returns, nothing of its group is left.
 pub(super) async fn run(
     program: &Path,
     action: &str,
     input: Zeroizing<String>,
     by: Instant,
 ) -> Result<Ended, Trouble> {
-    let limit = clock::now().until(by).saturating_sub(Group::MERCY);
+    let limit = left(by);
     if limit.is_zero() {
         return Err(Trouble::too_late(action));
     }
     let mut command = child::command(program);
     command.stdin(Stdio::piped());
     let started = Group::start(command, limit, Unattended::Ends).await;
-    let mut group = started.map_err(|error| not_started(program, &error))?;
+    let group = started.map_err(|error| not_started(program, &error))?;
     let (mut out, mut err) = (Kept::default(), Kept::default());
-    let status = attend(&mut group, input, (&mut out, &mut err), by).await;
+    let status = attend(group, input, (&mut out, &mut err), by).await;
     let Some(status) = status else {
         let evidence = format!("{action} did not end within {} ms: killed", limit.as_millis());
         let remedy = "give it options that make it quicker, such as power_wait and login_timeout";
@@ -94,7 +96,7 @@ pub(super) async fn run(
 
 /// Tells the agent its lines and listens to it until it ends, or until it must be killed.
 async fn attend(
-    group: &mut Group,
+    mut group: Group,
     input: Zeroizing<String>,
     (out, err): (&mut Kept, &mut Kept),
     by: Instant,
@@ -105,19 +107,28 @@ async fn attend(
         tokio::join!(feed(pipes.0, input), gather(pipes.1, out), gather(pipes.2, err));
     };
     tokio::pin!(talk);
-    let left = || clock::now().until(by).saturating_sub(Group::MERCY);
     let mut all_heard = false;
     let status = tokio::select! {
-        status = group.wait(left()) => status,
+        status = group.wait(left(by)) => status,
         () = &mut talk => {
             all_heard = true;
-            group.wait(left()).await
+            group.wait(left(by)).await
         }
     };
-    if !all_heard && timeout(OUTPUT_GRACE.min(left()), &mut talk).await.is_err() {
+    if status.is_none() {
+        group.end().await;
+        return None;
+    }
+    group.kill().await;
+    if !all_heard && timeout(OUTPUT_GRACE.min(left(by)), &mut talk).await.is_err() {
         log::debug!("the output of a fence agent is held open by another process");
     }
     status
+}
+
+/// The time for what must be over by `by` though it does not end by itself.
+fn left(by: Instant) -> Duration {
+    clock::now().until(by).saturating_sub(Group::END_MAX)
 }
 
 /// Writes the lines, then closes: an agent reads to the end. One that does not read is heard all the same.
