@@ -109,10 +109,13 @@ impl Memory {
     }
 }
 
-/// Whether the other end may have counted it: what this host refused never left it, and a certificate is
-/// judged before the password is shown.
+/// Whether the other end may have counted it: what this host refused never left it, a certificate is judged
+/// before the password is shown, and that a BMC knows no such user is said before it and can be forged.
 const fn is_counted(kind: PowerErrorKind) -> bool {
-    !matches!(kind, PowerErrorKind::BadConfig | PowerErrorKind::Certificate)
+    !matches!(
+        kind,
+        PowerErrorKind::BadConfig | PowerErrorKind::Certificate | PowerErrorKind::NoSuchUser
+    )
 }
 
 #[cfg(test)]

@@ -117,21 +117,22 @@ fn the_first_reading_of_a_session_may_come_from_any_way() {
     });
 }
 
-/// The first obeys and reads nothing: the second is ordered itself, and read twice.
+/// The first obeys and reads nothing: the second is ordered itself, finds the machine off, and doubts that.
 #[test]
 fn a_verdict_is_by_one_way_from_its_order_to_its_last_reading() {
     let [one, two] = ways();
     one.set(Mood::Obeys("open off"));
     on_loop(async {
         let both = both(&one, &two);
-        let Verdict::Dead(evidence) = both.fence(&Terms::default()).await else {
+        let terms = Terms { rise: MS(500), ..Terms::default() };
+        let Verdict::Dead(evidence) = both.fence(&terms).await else {
             panic!("the second works");
         };
-        assert_eq!((evidence.device.as_str(), evidence.readings.len()), ("two", 2));
-        let [first, second] = evidence.readings[..] else { panic!("two readings") };
-        assert!(second.asked_at.since(first.heard_at) >= MS(250), "{evidence}");
-        assert_eq!(one.heard(), "open off status");
-        assert_eq!(two.heard(), "open off status status");
+        assert_eq!((evidence.device.as_str(), evidence.before), ("two", Some(false)));
+        let [first, .., last] = evidence.readings[..] else { panic!("two readings") };
+        assert!(last.asked_at.since(first.heard_at) >= MS(250), "{evidence}");
+        assert_eq!(one.heard(), "open status off status");
+        assert!(two.heard().starts_with("open status off status "));
         assert_eq!(both.troubles().len(), 1);
         assert!(matches!(both.raise(&Terms::default()).await, Raised::On(_)));
         assert!(two.heard().ends_with("open on status"), "the one that worked comes first");
