@@ -26,10 +26,10 @@ impl Silent {
     }
 }
 
-/// Starts a command for which no name is ever resolved, and ends it with 124 if it is held up: the C
-/// library reads the file of aliases before it asks anybody, and nobody ever writes into `fifo`.
-pub(crate) fn unresolving(fifo: &Path) -> [String; 4] {
-    let aliases = format!("HOSTALIASES={}", fifo.display());
-    let limit = WAIT.as_secs().to_string();
-    ["timeout".to_owned(), limit, "env".to_owned(), aliases]
+/// Starts a command for which no name is ever resolved, and kills it if it is held up: the C library
+/// reads the file of aliases before it asks anybody, and nobody ever writes into `fifo`.
+pub(crate) fn unresolving(fifo: &Path) -> Vec<String> {
+    let (limit, fifo) = (WAIT.as_secs(), fifo.display());
+    let words = format!("timeout --signal=KILL {limit} env HOSTALIASES={fifo}");
+    words.split(' ').map(str::to_owned).collect()
 }
