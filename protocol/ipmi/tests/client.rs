@@ -16,7 +16,9 @@ use palisade_ipmi::completion::code;
 use palisade_ipmi::privilege::Privilege;
 use palisade_ipmi::secret::Secret;
 use palisade_ipmi::suite::{Code, Suite};
-use palisade_ipmi::wire::{Algorithms, Ipmb, PayloadType, RmcpStatus, setup_datagram};
+use palisade_ipmi::wire::{
+    Algorithms, Ipmb, PayloadType, Rakp2, Rakp4, RmcpStatus, setup_datagram,
+};
 use palisade_protocol::time::Duration;
 
 fn off_reading(number: u8) -> Vec<u8> {
@@ -105,8 +107,34 @@ fn a_refusal_without_tag_and_id_is_understood() {
     let mut bmc = FakeBmc::new();
     bmc.rakp2_status = Some(RmcpStatus::UnauthorizedName);
     bmc.bare_refusals = true;
-    let error = failure(Talk::new(bmc).run(Input::Tick));
+    let mut talk = Talk::new(bmc);
+    let began = talk.now;
+    let error = failure(talk.run(Input::Tick));
     assert_eq!(error, ClientError::NoSuchUser { status: RmcpStatus::UnauthorizedName });
+    assert_eq!(talk.bmc.count(is_rakp1), 1, "not tried again");
+    assert!(talk.now.since(began) < Duration::from_millis(400));
+}
+
+/// Whoever can send from the BMC's address could say so, without having seen a packet of ours.
+#[test]
+fn a_refusal_that_names_nobody_falls_if_the_bmc_goes_on() {
+    let rakp2 = |status| Rakp2 { tag: 0, console_id: 0, outcome: Err(status) }.encode();
+    let rakp4 = |status| Rakp4 { tag: 0, console_id: 0, outcome: Err(status) }.encode();
+    let forgeries = [
+        (1, setup_datagram(PayloadType::Rakp2, &rakp2(RmcpStatus::UnauthorizedName))),
+        (1, setup_datagram(PayloadType::Rakp2, &rakp2(RmcpStatus::UnauthorizedRole))),
+        (2, setup_datagram(PayloadType::Rakp4, &rakp4(RmcpStatus::InvalidIntegrityCheck))),
+    ];
+    for (steps, forged) in forgeries {
+        let mut talk = Talk::new(FakeBmc::new());
+        talk.feed(Input::Tick);
+        for _ in 0..steps {
+            assert_eq!(talk.step(), None);
+        }
+        assert_eq!(talk.feed(Input::Datagram(&forged)), None);
+        assert!(matches!(talk.run(Input::Tick), Event::Opened { .. }), "after {steps} steps");
+        assert_eq!(talk.bmc.count(is_open), 1);
+    }
 }
 
 #[test]

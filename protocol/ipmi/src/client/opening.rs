@@ -47,6 +47,15 @@ pub(super) struct Opening {
     suite_refusals: Vec<SuiteRefusal>,
     no_slots: Option<(RmcpStatus, u32)>,
     refused: Option<(Step, RmcpStatus)>,
+    doubt: Option<Doubt>,
+}
+
+/// A definite refusal that names nobody: anyone who can send from the BMC's address could have said it.
+#[derive(Debug)]
+struct Doubt {
+    error: ClientError,
+    /// When it is believed, unless the handshake that it is about has gone on by then.
+    until: Instant,
 }
 
 /// What a datagram led to.
@@ -83,15 +92,18 @@ impl Opening {
             suite_refusals: Vec::new(),
             no_slots: None,
             refused: None,
+            doubt: None,
         }
     }
 
     pub(super) fn next_deadline(&self) -> Instant {
-        self.next_at.min(self.by)
+        let doubt = self.doubt.as_ref().map_or(Instant::NEVER, |doubt| doubt.until);
+        self.next_at.min(self.by).min(doubt)
     }
 
+    /// Whether the time is up, or a refusal has stood for as long as it must.
     pub(super) fn is_late(&self, now: Instant) -> bool {
-        now >= self.by
+        now >= self.by || self.beyond_doubt(now).is_some()
     }
 
     pub(super) const fn step(&self) -> Step {
@@ -104,6 +116,9 @@ impl Opening {
 
     /// Why nothing stands although the time is up.
     pub(super) fn why_late(&self, now: Instant, port_refusals: u32) -> ClientError {
+        if let Some(error) = self.beyond_doubt(now) {
+            return error.clone();
+        }
         let waited = now.since(self.began);
         if let Some((status, times)) = self.no_slots {
             return ClientError::NoSlots { status, times, waited };
@@ -159,6 +174,7 @@ impl Opening {
         let Some(index) = self.attempts.iter().position(|attempt| attempt.is_for(&reply)) else {
             return Progress::Ignored;
         };
+        let is_nameless = reply.console_id() == 0;
         let mut attempt = self.attempts.remove(index);
         let round_trip = now.since(attempt.sent_at);
         match attempt.hear(now, reply, plan, entropy) {
@@ -166,6 +182,12 @@ impl Opening {
             Turn::Stands(session) => {
                 let farewells = self.farewells_of_all(entropy);
                 Progress::Opened { session, reply: None, farewells }
+            }
+            Turn::Refused(step, status) if is_nameless && Refusal::of(step, status).is_final() => {
+                let suite = attempt.suite;
+                self.attempts.insert(index, attempt);
+                let progress = self.refused(now, suite, (step, status), login, entropy);
+                self.unless_it_goes_on(now, progress)
             }
             Turn::Refused(step, status) => {
                 self.refused(now, attempt.suite, (step, status), login, entropy)
@@ -264,6 +286,20 @@ impl Opening {
         datagrams
     }
 
+    /// A refusal that named nobody and that nothing has gone against.
+    fn beyond_doubt(&self, now: Instant) -> Option<&ClientError> {
+        self.doubt.as_ref().filter(|doubt| now >= doubt.until).map(|doubt| &doubt.error)
+    }
+
+    /// An end that may be a stranger's is one only if no answer comes while one may.
+    fn unless_it_goes_on(&mut self, now: Instant, progress: Progress) -> Progress {
+        let Progress::Failed { error, .. } = progress else { return progress };
+        self.next_at = self.next_at.max(now + self.pause);
+        let until = self.next_at;
+        self.doubt.get_or_insert(Doubt { error, until });
+        Progress::Ignored
+    }
+
     /// The BMC is alive: no new handshake before it had time for the next step of this one.
     fn went_on(
         &mut self,
@@ -274,6 +310,7 @@ impl Opening {
     ) -> Progress {
         self.next_at = self.next_at.max(now + self.pause.max(pause_of(round_trip)));
         self.sent = self.sent.saturating_add(1);
+        self.doubt = None;
         self.furthest = further(self.furthest, attempt.step());
         self.attempts.push(attempt);
         Progress::Send(flight)
@@ -387,6 +424,11 @@ enum Refusal {
 }
 
 impl Refusal {
+    /// Whether it is about the account, so that asking again changes nothing.
+    const fn is_final(&self) -> bool {
+        matches!(self, Self::User | Self::Role | Self::Password)
+    }
+
     const fn of(step: Step, status: RmcpStatus) -> Self {
         use RmcpStatus as S;
         match status {
