@@ -2,6 +2,7 @@
 
 use super::answer::Failed;
 use super::option;
+use super::shown::shown;
 use super::values::Values;
 
 /// What the agent is asked to do.
@@ -49,7 +50,7 @@ impl Action {
         let found = Self::ALL.iter().find(|(name, _)| *name == asked);
         found.map(|(_, action)| *action).ok_or_else(|| {
             let names = Self::ALL.map(|(name, _)| name).join(", ");
-            Failed::new(format!("unrecognised action {asked:?}; use one of: {names}"))
+            Failed::new(format!("unrecognised action {}; use one of: {names}", shown(asked)))
         })
     }
 

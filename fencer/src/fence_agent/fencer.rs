@@ -23,7 +23,7 @@ impl Fencer {
     /// The one that the options name, or else this machine's in the configuration.
     pub(super) fn of(values: &Values, cluster: Option<&Cluster>) -> Result<Option<Self>, Failed> {
         let patience = values.seconds(&option::SHELL_TIMEOUT)?;
-        let named = values.filled(&option::FENCER_SOCKET).map(PathBuf::from);
+        let named = values.one(&option::FENCER_SOCKET)?.map(PathBuf::from);
         let socket = named
             .or_else(|| cluster.and_then(this_machines).map(|settings| settings.control_socket));
         Ok(socket.map(|socket| Self { socket, patience }))

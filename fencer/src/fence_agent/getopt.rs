@@ -6,6 +6,7 @@ use std::vec::IntoIter;
 
 use super::answer::Failed;
 use super::option::{self, Opt};
+use super::shown::is_one;
 use super::values::Values;
 
 /// Reads the words after the program's name.
@@ -72,6 +73,7 @@ fn long_option(name: &str) -> Result<&'static Opt, Failed> {
             "option --{name} may be --{} or --{}; write more of it",
             one.long, other.long
         ))),
+        (None, _) if !is_one(name) => Err(unknown("(not shown)")),
         (None, _) => Err(unknown(&format!("--{name}"))),
     }
 }

@@ -19,6 +19,7 @@ mod password;
 mod perform;
 mod rehearse;
 mod request;
+mod shown;
 mod stdin;
 mod syslog;
 mod target;

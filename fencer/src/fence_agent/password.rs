@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::answer::Failed;
 use super::option;
+use super::shown::shown;
 use super::values::Values;
 
 /// The environment variable asked when no option says the password.
@@ -34,7 +35,7 @@ impl Source {
         if let Some(password) = values.given(&option::PASSWORD) {
             return Ok(Self::Known(Secret::new(password.to_owned())));
         }
-        if let Some(file) = values.filled(&option::PASSWORD_FILE) {
+        if let Some(file) = values.one(&option::PASSWORD_FILE)? {
             let read = read_secret_file(file.as_ref());
             return read
                 .map(Self::Known)
@@ -54,7 +55,10 @@ impl Source {
 
 async fn run(script: &str) -> Result<Secret, Failed> {
     let failed = |why: String| {
-        Failed::new(format!("password_script {script:?}: {why}; run it by hand as this user"))
+        Failed::new(format!(
+            "password_script {}: {why}; run it by hand as this user",
+            shown(script)
+        ))
     };
     let mut words = script.split_whitespace();
     let program = words.next().unwrap_or_default();

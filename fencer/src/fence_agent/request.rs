@@ -14,6 +14,7 @@ use super::fencer::{Fencer, this_machines};
 use super::option;
 use super::password::Source;
 use super::perform;
+use super::shown::{is_one, shown};
 use super::target::{Target, Targets, plugs};
 use super::termination;
 use super::values::Values;
@@ -110,7 +111,7 @@ impl Way {
 }
 
 fn wish(values: &Values) -> Result<Wish, Failed> {
-    let config = values.filled(&option::CONFIG);
+    let config = values.one(&option::CONFIG)?;
     let cluster = config.map(|file| place::load(file.as_ref()).map_err(Failed::new)).transpose()?;
     let fencer = Fencer::of(values, cluster.as_ref())?.ok_or_else(|| {
         Failed::new(
@@ -118,7 +119,11 @@ fn wish(values: &Values) -> Result<Wish, Failed> {
              this host as a node with a fencer",
         )
     })?;
-    Ok(Wish { fencer, plugs: plugs(values), longest: change(values)? })
+    let plugs = plugs(values);
+    if let Some(odd) = plugs.iter().find(|plug| !is_one(plug)) {
+        return Err(Failed::new(format!("plug {}: no node has such a name", shown(odd))));
+    }
+    Ok(Wish { fencer, plugs, longest: change(values)? })
 }
 
 impl AtDevices {
@@ -262,8 +267,9 @@ fn refuse_bridging(values: &Values) -> Result<(), Failed> {
     match values.filled(&option::TARGET) {
         None | Some("0x20" | "32") => Ok(()),
         Some(target) => Err(Failed::new(format!(
-            "target={target:?}: bridging to another controller is not supported; give the address of \
-             that machine's own BMC as ip"
+            "target={}: bridging to another controller is not supported; give the address of \
+             that machine's own BMC as ip",
+            shown(target)
         ))),
     }
 }

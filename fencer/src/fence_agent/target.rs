@@ -10,6 +10,7 @@ use palisade_host::secret::Secret;
 
 use super::answer::Failed;
 use super::option;
+use super::shown::{is_one, shown};
 use super::values::Values;
 use crate::place;
 use crate::power::levels::{self, Levels};
@@ -47,13 +48,14 @@ impl Targets {
     /// What the options mean.
     pub(super) fn of(values: &Values) -> Result<Self, Failed> {
         let ip = values.filled(&option::IP);
-        match (values.filled(&option::CONFIG), ip) {
+        match (values.one(&option::CONFIG)?, ip) {
             (Some(_), Some(_)) => {
                 Err(Failed::new("config and ip both say where the BMC is; give one of them"))
             }
             (Some(file), None) => in_cluster(values, file),
             (None, _) => {
                 let node = values.nodename.as_deref().or(values.filled(&option::PLUG));
+                let node = node.filter(|node| is_one(node));
                 let bmc = Box::new(at_address(values)?);
                 Ok(Self::One { bmc, node: node.map(str::to_owned) })
             }
@@ -130,7 +132,8 @@ fn node_of<'a>(cluster: &'a Cluster, name: &str) -> Result<&'a Node, Failed> {
     switchable(cluster).find(|node| node.name == name).ok_or_else(|| {
         let names: Vec<&str> = switchable(cluster).map(|node| node.name.as_str()).collect();
         Failed::new(format!(
-            "plug {name:?}: no node of that name whose power can be switched; the configuration has: {}",
+            "plug {}: no node of that name whose power can be switched; the configuration has: {}",
+            shown(name),
             names.join(", ")
         ))
     })
@@ -187,9 +190,9 @@ fn guid(values: &Values) -> Result<Option<Guid>, Failed> {
 
 fn at_address(values: &Values) -> Result<BmcConfig, Failed> {
     let host = if values.flag(&option::PORT_AS_IP)? {
-        values.filled(&option::PLUG).or(values.filled(&option::IP))
+        values.one(&option::PLUG)?.or(values.one(&option::IP)?)
     } else {
-        values.filled(&option::IP)
+        values.one(&option::IP)?
     };
     let host = host.ok_or_else(|| {
         Failed::new("no BMC: give ip, or plug with port_as_ip, or config with plug")
@@ -199,7 +202,7 @@ fn at_address(values: &Values) -> Result<BmcConfig, Failed> {
     let port = port.ok_or_else(|| Failed::new("option ipport: not a port from 1 to 65535"))?;
     let bmc = BmcConfig {
         address: with_port(host, port),
-        user: values.get(&option::USERNAME).unwrap_or_default().to_owned(),
+        user: values.one(&option::USERNAME)?.unwrap_or_default().to_owned(),
         password: Secret::new(String::new()),
         privilege: privilege(values)?,
         suites: suites(values)?,
@@ -235,8 +238,9 @@ fn suites(values: &Values) -> Result<Vec<Suite>, Failed> {
     let suite = asked.parse().ok().and_then(Suite::from_id);
     suite.map(|suite| vec![suite]).ok_or_else(|| {
         Failed::new(format!(
-            "option cipher: suite {asked:?} is not spoken, because its session would not be both \
-             authenticated and encrypted, or is unknown; use 17 or 3, or leave it out"
+            "option cipher: suite {} is not spoken, because its session would not be both \
+             authenticated and encrypted, or is unknown; use 17 or 3, or leave it out",
+            shown(asked)
         ))
     })
 }

@@ -20,7 +20,7 @@ struct Trace {
 pub(super) fn start(values: &Values) -> Result<(), Failed> {
     let level = values.number(&option::VERBOSE_LEVEL)?;
     let verbose = level > 0 || values.flag(&option::VERBOSE)?;
-    let file = values.filled(&option::DEBUG_FILE).map(open).transpose()?;
+    let file = values.one(&option::DEBUG_FILE)?.map(open).transpose()?;
     if !verbose && file.is_none() {
         return Ok(());
     }

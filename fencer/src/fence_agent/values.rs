@@ -7,6 +7,7 @@ use palisade_host::secret::Secret;
 
 use super::answer::Failed;
 use super::option::{Kind, Opt};
+use super::shown::{is_one, shown};
 
 /// Values by the options' names; of several the last holds.
 #[derive(Debug, Default)]
@@ -55,6 +56,19 @@ impl Values {
         self.given(option).filter(|value| !value.is_empty())
     }
 
+    /// The value set, unless it is empty; refused if it may be more than one option, so that whoever shows it
+    /// later shows no password.
+    pub(super) fn one(&self, option: &Opt) -> Result<Option<&str>, Failed> {
+        match self.filled(option) {
+            Some(value) if !is_one(value) => Err(Failed::new(format!(
+                "option {}: its value has a blank, a control character or = in it; give each option a line, \
+                 or an argument, of its own",
+                option.name
+            ))),
+            value => Ok(value),
+        }
+    }
+
     /// Whether a flag is set; named without a value it is.
     pub(super) fn flag(&self, option: &Opt) -> Result<bool, Failed> {
         let Some(value) = self.get(option) else { return Ok(false) };
@@ -82,7 +96,6 @@ impl Values {
     }
 }
 
-/// None of the options judged here is secret.
 fn wrong(option: &Opt, found: &str, allowed: &str) -> Failed {
-    Failed::new(format!("option {}: {found:?} is not {allowed}", option.name))
+    Failed::new(format!("option {}: {} is not {allowed}", option.name, shown(found)))
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -12,7 +12,8 @@ use nix::unistd::Pid;
 use palisade_host::clock;
 use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD};
 
-use super::rig::{AMPLE, access, ours, with};
+use super::metadata::parameters;
+use super::rig::{AMPLE, access, by_stdin, free_port, ours, run, stderr, stdout, with, words};
 
 /// An agent in the middle of its work: the machine takes the order and stays on.
 fn waiting(simulator: &IpmiSim, more: &str) -> Child {
@@ -131,6 +132,37 @@ fn a_core_is_not_dumped_and_the_lines_that_it_read_are_wiped() {
     assert!(ended.signal() == Some(6) && !ended.core_dumped(), "{ended:?} {said}");
     let trace = fs::read_to_string(simulator.path("trace")).unwrap_or_default();
     assert!(!trace.contains(PASSWORD), "{trace}");
+}
+
+/// A line end that got lost, or words that were quoted as one.
+#[test]
+fn no_option_shows_a_password_that_stands_in_its_line() {
+    let access = access(free_port());
+    let metadata = stdout(&by_stdin(ours(), &words("action=metadata")));
+    let mut names: Vec<String> = parameters(&metadata).into_keys().collect();
+    assert!(names.len() > 40, "read only {names:?}");
+    names.push("nodename".to_owned());
+    for name in &names {
+        for (value, between) in
+            [("1", " "), ("10.0.0.1", "\r"), ("off", " action=off "), ("", "\t")]
+        {
+            let mut options = with(&access, "verbose_level=2 action=off fencer_socket=/nobody");
+            options.push(format!("{name}={value}{between}password={PASSWORD}"));
+            shows_no_password(&by_stdin(ours(), &options), &options);
+            options.push("via=fencer".to_owned());
+            shows_no_password(&by_stdin(ours(), &options), &options);
+        }
+        let word = [format!("--{}=1 -p {PASSWORD}", name.replace('_', "-"))];
+        shows_no_password(&run(ours(), &word, ""), &word);
+    }
+    for word in [format!("-a1 -p {PASSWORD}"), format!("--ip 1 --password {PASSWORD}")] {
+        shows_no_password(&run(ours(), &[word.clone()], ""), &[word]);
+    }
+}
+
+fn shows_no_password(output: &Output, options: &[String]) {
+    let shown = [stderr(output), stdout(output)].concat();
+    assert!(!shown.contains(PASSWORD), "{shown} of {options:?}");
 }
 
 /// The user's name, which is no secret.
