@@ -42,9 +42,18 @@ fn links(name: &str) -> String {
     others.map(link).collect()
 }
 
-/// The metadata as the source of a manual page: backslashes and hyphens escaped for roff.
+/// The metadata as the source of a manual page, for `fence2man.xsl`: backslashes and hyphens of the texts between
+/// tags escaped for roff.
 pub(super) fn manpage() -> String {
-    xml().replace('\\', "\\\\").replace('-', "\\-")
+    for_roff(&xml())
+}
+
+fn for_roff(xml: &str) -> String {
+    let parts = xml.split_inclusive('>').map(|part| {
+        let (text, tag) = part.split_at(part.find('<').unwrap_or(part.len()));
+        text.replace('\\', "\\\\").replace('-', "\\-") + tag
+    });
+    parts.collect()
 }
 
 /// An option under its name, and before that under its older one.
@@ -89,4 +98,15 @@ fn content(option: &Opt) -> String {
 
 fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_escaped_for_roff_and_tags_left_alone() {
+        let xml = "<a-b c=\"-d, --e\" >f-g \\ h</a-b>\n\t<i />-\n";
+        assert_eq!(for_roff(xml), "<a-b c=\"-d, --e\" >f\\-g \\\\ h</a-b>\n\t<i />\\-\n");
+    }
 }

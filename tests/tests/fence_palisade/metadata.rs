@@ -24,6 +24,19 @@ fn the_metadata_is_valid_by_the_schemas_of_fence_agents_and_of_pcs() {
     must_be_valid(&file, &schema_of_pcs());
 }
 
+/// What makes a manual page of it reads XML, and knows actions and options by their names.
+#[test]
+fn the_manual_page_is_the_metadata_with_its_texts_escaped_for_roff_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("manpage.xml");
+    let page = stdout(&by_stdin(ours(), &words("action=manpage")));
+    fs::write(&file, &page).unwrap();
+    must_be_valid(&file, Path::new(SCHEMA));
+    let metadata = stdout(&by_stdin(ours(), &words("action=metadata")));
+    assert_eq!(page.replace("\\-", "-"), metadata);
+    assert_eq!((actions(&page), parameters(&page)), (actions(&metadata), parameters(&metadata)));
+}
+
 /// Installed, or unpacked without being installed.
 fn schema_of_pcs() -> PathBuf {
     let unpacked = palisade_tests::tree::root().join("target/peers/pcs");
