@@ -249,10 +249,12 @@ fn by_pacemaker() -> bool {
     std::env::var("PCMK_service").is_ok_and(|name| name == "pacemaker-fenced")
 }
 
+/// Also in a rehearsal: a device of which every reboot would be refused is told before one is needed.
 fn refuse_what_cannot_be_verified(action: Action, values: &Values) -> Result<(), Failed> {
     let cycle =
         values.get(&option::METHOD).is_some_and(|method| method.eq_ignore_ascii_case("cycle"));
-    if action == Action::Reboot && cycle && !values.flag(&option::METHOD_FORCE)? {
+    let needs = matches!(action, Action::Reboot | Action::Monitor | Action::ValidateAll);
+    if needs && cycle && !values.flag(&option::METHOD_FORCE)? {
         return Err(Failed::new(
             "method=cycle is refused: the BMC answers before power is cut, and off is never seen, so \
              that a running machine may be taken for a dead one; use method=onoff, or set \

@@ -13,6 +13,7 @@ use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD, USER};
 
 use super::rig::{
     AMPLE, access, assert_fails, by_stdin, code, free_port, long, ours, run, short, stderr, with,
+    words,
 };
 
 /// One form of asking the agent at an address for an action.
@@ -150,6 +151,26 @@ fn what_would_be_unsafe_is_refused_with_the_reason() {
     }
     let forced = with(&access(simulator.address()), "method=cycle method_force=1 action=reboot");
     assert_eq!(code(&by_stdin(ours(), &forced)), 0);
+}
+
+#[test]
+fn a_device_of_which_each_reboot_is_refused_fails_its_rehearsals_too() {
+    let simulator = IpmiSim::start();
+    let folder = tempfile::tempdir().unwrap();
+    let config = super::cluster::written(folder.path(), &[("n1", simulator.address())], "");
+    let in_cluster = words(&format!("config={} plug=n1 power_wait=0", config.display()));
+    for device in [access(simulator.address()), in_cluster] {
+        for action in ["reboot", "monitor", "validate-all"] {
+            let ask =
+                |more: &str| by_stdin(ours(), &with(&device, &format!("{more} action={action}")));
+            assert_fails(&ask("method=cycle"), "method_force=1");
+            for allowed in ["method=cycle method_force=1", "method=onoff"] {
+                let output = ask(allowed);
+                assert_eq!(code(&output), 0, "{action} {allowed}: {}", stderr(&output));
+            }
+        }
+        assert_eq!(code(&by_stdin(ours(), &with(&device, "method=cycle action=status"))), 0);
+    }
 }
 
 #[test]
