@@ -27,13 +27,14 @@ pub const GUID: &str = "a123456789abcdefa123456789abcdef";
 /// Far longer than it needs to start, so that only a broken one meets it.
 const START_MAX: Duration = Duration::from_secs(10);
 
-/// The chassis: one file with 0 or 1 in it. Beside it, `.stuck-0` and `.stuck-1` make the machine take
+/// The chassis: one file with 0 or 1 in it. Beside it, `.orders` has each order in a line, and `.stuck-0` and `.stuck-1` make the machine take
 /// that order and ignore it, but for a note in the same file.
 const CHASSIS: &str = r#"#!/bin/sh
 case "$2 $3" in
 "get power") echo "power:$(cat "$1")" ;;
 "get boot") echo "boot:default" ;;
-"set power") if [ -e "$1.stuck-$4" ]; then echo ordered >>"$1.stuck-$4"; else echo "$4" >"$1"; fi ;;
+"set power") echo "$4" >>"$1.orders"
+    if [ -e "$1.stuck-$4" ]; then echo ordered >>"$1.stuck-$4"; else echo "$4" >"$1"; fi ;;
 esac
 "#;
 
@@ -95,8 +96,17 @@ impl IpmiSim {
         fs::read_to_string(self.path("power")).expect("its power").trim().to_owned()
     }
 
+    /// What its machine was ordered to become, in the order of the orders; none before the last
+    /// [`Self::set_power`].
+    #[must_use]
+    pub fn orders(&self) -> Vec<String> {
+        let orders = fs::read_to_string(self.path("power.orders")).unwrap_or_default();
+        orders.lines().map(str::to_owned).collect()
+    }
+
     /// Switches its machine as nobody at the BMC can.
     pub fn set_power(&self, power: &str) {
+        fs::write(self.path("power.orders"), "").expect("a note beside its power");
         fs::write(self.path("power"), power).expect("its power");
     }
 

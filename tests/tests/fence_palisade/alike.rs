@@ -109,7 +109,7 @@ fn alike(
             let [ours, theirs] = [(&one, ours()), (&two, theirs())].map(|(simulator, agent)| {
                 simulator.set_power(before);
                 let output = ask(agent, simulator.address(), more);
-                (code(&output), simulator.power(), stderr(&output))
+                (code(&output), changes(before, &simulator.orders()), stderr(&output))
             });
             let same = (ours.0, &ours.1) == (theirs.0, &theirs.1);
             (!same).then(|| format!("{before} {more}: {ours:?} and {theirs:?}"))
@@ -121,4 +121,22 @@ fn alike(
         let shares: Vec<_> = shares.map(|cases| scope.spawn(|| share(cases))).collect();
         shares.into_iter().flat_map(|share| share.join().unwrap()).collect()
     })
+}
+
+/// A machine's power before, and what it became, order by order: an order to stay as it is changes nothing.
+fn changes(before: &str, orders: &[String]) -> Vec<String> {
+    let mut changes = [&[before.to_owned()], orders].concat();
+    changes.dedup();
+    changes
+}
+
+/// Power is the same before a reboot and after it.
+#[test]
+fn an_agent_that_does_nothing_is_told_from_one_that_reboots() {
+    let cases = [("1", "action=reboot"), ("1", ""), ("0", "action=reboot"), ("1", "action=on")];
+    let differences = alike(&cases, |agent, address, more| {
+        let agent = if agent == ours() { Path::new("/bin/true") } else { agent };
+        by_stdin(agent, &with(&access(address), more))
+    });
+    assert_eq!(differences.len(), 3, "{}", differences.join("\n"));
 }
