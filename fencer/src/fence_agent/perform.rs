@@ -3,8 +3,10 @@
 //! Success of `off` and `reboot` means that every one of them was read off twice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use palisade_host::clock;
+use palisade_protocol::time::Instant;
 use tokio::task::JoinSet;
 
 use super::action::Action;
@@ -13,7 +15,13 @@ use super::handover::Handover;
 use super::request::Terms;
 use super::syslog::{self, Grade};
 use super::target::Target;
-use crate::power::{Evidence, PowerDevice, PowerError, PowerErrorKind, Raised, Verdict, redfish};
+use crate::power::{
+    self, Evidence, PowerDevice, PowerError, PowerErrorKind, Raised, Verdict, redfish,
+};
+
+/// How long a reboot that has no fencer to leave the machine to looks whether it comes on: off is verified,
+/// and the caller waits to hear of it.
+const RISE_MAX: Duration = Duration::from_secs(2);
 
 /// What one machine came to: its power as last known.
 type Outcome = Result<bool, Failed>;
@@ -136,20 +144,44 @@ fn judged(verdict: Verdict, terms: &Terms) -> Result<(), Failed> {
 }
 
 async fn on(device: &dyn PowerDevice, terms: &Terms) -> Result<(), Failed> {
-    let mut tries = terms.retry_on;
+    match raise(device, &terms.power, terms.retry_on, None).await.0 {
+        Raised::On(_) => Ok(()),
+        Raised::StillOff(evidence) => Err(stuck("off", &evidence, terms)),
+        Raised::Unknown(error) => Err(failed(error)),
+    }
+}
+
+/// Orders on until it is read, and so many times again, none of them after `by`. What the last order came
+/// to, and how many there were.
+async fn raise(
+    device: &dyn PowerDevice,
+    terms: &power::Terms,
+    retries: u32,
+    by: Option<Instant>,
+) -> (Raised, u32) {
+    let mut orders: u32 = 0;
     loop {
-        let tried = match device.raise(&terms.power).await {
-            Raised::On(_) => return Ok(()),
-            Raised::StillOff(evidence) => stuck("off", &evidence, terms),
-            Raised::Unknown(error) if error.is_definite() => return Err(failed(error)),
-            Raised::Unknown(error) => failed(error),
-        };
-        tries = tries.checked_sub(1).ok_or(tried)?;
+        let raised = device.raise(terms).await;
+        let is_late = by.is_some_and(|by| clock::now() >= by);
+        let is_last = is_late || orders >= retries || is_settled(&raised);
+        orders += 1;
+        if is_last {
+            return (raised, orders);
+        }
+    }
+}
+
+/// Whether another order is of no use.
+const fn is_settled(raised: &Raised) -> bool {
+    match raised {
+        Raised::On(_) => true,
+        Raised::StillOff(_) => false,
+        Raised::Unknown(error) => error.is_definite(),
     }
 }
 
 /// A machine that is off is fenced. A fencer that runs here gives it its power back; without one this
-/// agent orders on, and that the machine does not come up again is told and is no failure.
+/// agent orders on, reads it, and a machine that does not come on is told and is no failure.
 async fn reboot(machine: &Target, terms: &Terms) -> Result<(), Failed> {
     let handover = Handover::announce(terms.fencer.as_ref(), machine).await;
     let verdict = machine.device.fence(&terms.power).await;
@@ -163,19 +195,23 @@ async fn reboot(machine: &Target, terms: &Terms) -> Result<(), Failed> {
     Ok(())
 }
 
+/// In sessions of their own: a copy of off that the network held back meets a closed one.
 async fn order_on(device: &dyn PowerDevice, terms: &Terms) {
     tokio::time::sleep(terms.rest).await;
-    // In a session of its own: a copy of off that the network held back meets a closed one.
-    if let Err(error) = ordered_on(device, terms).await {
-        warn(&format!(
-            "the machine is off, verified; on could not be ordered, switch it on by hand: {error}"
-        ));
-    }
-}
-
-async fn ordered_on(device: &dyn PowerDevice, terms: &Terms) -> Result<(), PowerError> {
-    let by = clock::now() + device.patience(&terms.power);
-    device.open(by).await?.on().await.map(drop)
+    let by = clock::now() + RISE_MAX;
+    let change = terms.power.change.map_or(RISE_MAX, |change| change.min(RISE_MAX));
+    let change = Some(change / terms.retry_on.saturating_add(1));
+    let brief = power::Terms { change, ..terms.power };
+    let seen = match raise(device, &brief, terms.retry_on, Some(by)).await {
+        (Raised::On(_), _) => return,
+        (Raised::StillOff(evidence), orders) => {
+            format!("still off after on, ordered {orders} times: {evidence}")
+        }
+        (Raised::Unknown(error), orders) => format!("on failed, tried {orders} times: {error}"),
+    };
+    warn(&format!(
+        "the machine is off, verified; {seen}; look at the machine, switch it on by hand"
+    ));
 }
 
 fn stuck(still: &str, evidence: &Evidence, terms: &Terms) -> Failed {

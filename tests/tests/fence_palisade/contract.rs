@@ -128,8 +128,12 @@ fn a_machine_that_takes_the_order_and_stays_on_is_no_success() {
 fn a_reboot_is_done_when_the_machine_is_off_also_if_it_stays_there() {
     let simulator = IpmiSim::start();
     simulator.stick("1");
-    let output = by_stdin(ours(), &with(&access(simulator.address()), "action=reboot"));
+    let output = by_stdin(ours(), &with(&access(simulator.address()), "retry_on=3 action=reboot"));
     assert_eq!((code(&output), simulator.power().as_str()), (0, "0"), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(said.contains("off, verified; still off after on, ordered "), "{said}");
+    let orders = simulator.orders();
+    assert!(orders.len() >= 3 && orders.iter().skip(1).all(|order| order == "1"), "{orders:?}");
 }
 
 #[test]
