@@ -12,7 +12,7 @@ const SHORT: &str = "Fence agent for IPMI 2.0 with verified power off";
 const LONG: &str = "fence_palisade switches a machine's power at its BMC by IPMI 2.0 (RMCP+, cipher suites 17 and 3) \
 and takes every option of fence_ipmilan. Off is reported only after two readings of off. Reboot is reported as soon as \
 off is verified. With config it fences every node of a palisade cluster by the ways to its power written there, in \
-order: IPMI, Redfish, other fence agents. Differences: cipher suites without encryption, IPMI 1.5, the anonymous user, \
+order: IPMI, Redfish, other fence agents. Differences: cipher suites weaker than 3 are not used, but 17 and 3; IPMI 1.5, the anonymous user, \
 bridging (target) and an unverified cycle are refused.";
 
 /// The metadata.

@@ -20,6 +20,7 @@ mod perform;
 mod rehearse;
 mod request;
 mod shown;
+mod slips;
 mod stdin;
 mod syslog;
 mod target;
@@ -34,7 +35,7 @@ use std::os::fd::AsFd as _;
 pub use rehearse::rehearse;
 
 use action::Action;
-use answer::{Answer, Failed, say, tell};
+use answer::{Answer, Failed, say, tell, warn};
 use request::Request;
 use values::Values;
 
@@ -47,15 +48,15 @@ pub fn main_with(args: impl IntoIterator<Item = OsString>) -> u8 {
     let weakness = palisade_host::lockdown::forbid_dumps().err();
     let mut args = args.into_iter();
     called::note(args.next().as_deref());
-    let values = match read(args.collect()) {
+    let mut values = match read(args.collect()) {
         Ok(values) => values,
         Err(failed) => return failed.told(),
     };
+    slips::forgive(&mut values);
     if values.flag(&option::QUIET).unwrap_or_default() {
         answer::be_quiet();
     }
     weakness.iter().for_each(|weakness| tell(weakness));
-    values.warnings.iter().for_each(|warning| tell(&format!("warning: {warning}")));
     obey(values).map_or_else(Failed::told, Answer::code)
 }
 
@@ -81,6 +82,7 @@ fn obey(values: Values) -> Result<Answer, Failed> {
         syslog::start();
     }
     values.flag(&option::QUIET)?;
+    values.warnings.iter().for_each(|warning| warn(warning));
     let action = Action::of(&values)?;
     if action == Action::Metadata {
         return say(&metadata::xml());

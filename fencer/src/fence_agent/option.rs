@@ -72,7 +72,7 @@ pub(super) const CIPHER: Opt = Opt {
     short: Some('C'),
     long: "cipher",
     argument: Some("cipher"),
-    about: "Cipher suite, 17 or 3; unset: 17, then 3. Suite 0 and all without encryption are refused",
+    about: "Cipher suite, 17 or 3; unset, or a weaker one: 17, then 3",
     ..PLAIN
 };
 pub(super) const HEXADECIMAL_KG: Opt = Opt {

@@ -5,6 +5,7 @@ use super::action::Action;
 use super::answer::Failed;
 use super::option::{self, Opt};
 use super::request::Request;
+use super::slips;
 use super::stdin;
 use super::values::Values;
 
@@ -17,7 +18,8 @@ const FILES: [&Opt; 2] = [&option::CONFIG, &option::PASSWORD_FILE];
 /// The lines that the agent would say before it failed. Whatever needs a file is not judged.
 pub fn rehearse(input: &[u8]) -> Result<(&'static str, Vec<String>), Vec<String>> {
     let lines = |failed: Failed| failed.lines();
-    let values = stdin::read(input).map_err(lines)?;
+    let mut values = stdin::read(input).map_err(lines)?;
+    slips::forgive(&mut values);
     let action = judge(&values).map_err(lines)?;
     Ok((action.name(), values.warnings))
 }

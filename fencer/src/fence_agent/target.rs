@@ -238,8 +238,7 @@ fn suites(values: &Values) -> Result<Vec<Suite>, Failed> {
     let suite = asked.parse().ok().and_then(Suite::from_id);
     suite.map(|suite| vec![suite]).ok_or_else(|| {
         Failed::new(format!(
-            "option cipher: suite {} is not spoken, because its session would not be both \
-             authenticated and encrypted, or is unknown; use 17 or 3, or leave it out",
+            "option cipher: suite {} is unknown; use 17 or 3, or leave it out",
             shown(asked)
         ))
     })

@@ -33,6 +33,11 @@ impl Values {
         Ok(())
     }
 
+    /// As if the option had not been set.
+    pub(super) fn unset(&mut self, option: &Opt) {
+        self.set.remove(option.name);
+    }
+
     /// Notes something to be told that is no failure; of many only the first few.
     pub(super) fn warn(&mut self, warning: &str) {
         const MAX: usize = 16;

@@ -142,7 +142,7 @@ fn what_would_be_unsafe_is_refused_with_the_reason() {
     for (options, evidence) in [
         ("method=cycle action=reboot", "method_force=1"),
         ("target=0x24 action=off", "bridging"),
-        ("cipher=0 action=off", "suite \"0\""),
+        ("cipher=20 action=off", "suite \"20\""),
         ("privlvl=user action=off", "cannot switch power"),
         ("username= action=off", "user name is empty"),
         ("hexadecimal_kg=xyz action=off", "hexadecimal"),
@@ -155,6 +155,22 @@ fn what_would_be_unsafe_is_refused_with_the_reason() {
     }
     let forced = with(&access(simulator.address()), "method=cycle method_force=1 action=reboot");
     assert_eq!(code(&by_stdin(ours(), &forced)), 0);
+}
+
+/// A device that `fence_ipmilan` drove so is moved over by the agent's name alone.
+#[test]
+fn a_weak_cipher_suite_makes_room_for_a_strong_one_with_a_warning() {
+    let simulator = IpmiSim::start();
+    for suite in ["0", "1", "2", "15"] {
+        for action in ["monitor", "off", "on"] {
+            let more = format!("cipher={suite} action={action}");
+            let output = by_stdin(ours(), &with(&access(simulator.address()), &more));
+            let said = stderr(&output);
+            assert_eq!((code(&output), said.lines().count()), (0, 1), "{said}");
+            assert!(said.contains(&format!("warning: option cipher: suite \"{suite}\"")), "{said}");
+        }
+    }
+    assert_eq!(simulator.orders(), ["0", "1"].repeat(4));
 }
 
 #[test]
