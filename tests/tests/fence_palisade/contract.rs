@@ -157,6 +157,20 @@ fn what_would_be_unsafe_is_refused_with_the_reason() {
     assert_eq!(code(&by_stdin(ours(), &forced)), 0);
 }
 
+#[test]
+fn a_slip_that_says_nothing_about_the_machine_is_a_warning_and_the_machine_is_fenced() {
+    let simulator = IpmiSim::start();
+    for slip in ["verbose_level=much", "quiet=maybe", "delay=-1", "ipmitool_timeout=0"] {
+        simulator.set_power("1");
+        let output =
+            by_stdin(ours(), &with(&access(simulator.address()), &format!("{slip} action=off")));
+        let (said, option) = (stderr(&output), slip.split('=').next().unwrap());
+        assert_eq!((code(&output), said.lines().count()), (0, 1), "{slip}: {said}");
+        assert!(said.contains(&format!("warning: option {option}: ")), "{slip}: {said}");
+        assert_eq!(simulator.power(), "0", "{slip}");
+    }
+}
+
 /// A device that `fence_ipmilan` drove so is moved over by the agent's name alone.
 #[test]
 fn a_weak_cipher_suite_makes_room_for_a_strong_one_with_a_warning() {
