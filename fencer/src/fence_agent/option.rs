@@ -149,7 +149,7 @@ pub(super) const PASSWORD_SCRIPT: Opt = Opt {
     long: "password-script",
     argument: Some("script"),
     old: Some("passwd_script"),
-    about: "Program, with arguments, whose first line of output is the password; run without a shell",
+    about: "Command line for the shell; the first line of its output, without blanks at its end, is the password",
     ..PLAIN
 };
 pub(super) const PLUG: Opt = Opt {

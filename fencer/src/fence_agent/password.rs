@@ -10,14 +10,14 @@ use tokio::time::timeout;
 
 use super::answer::Failed;
 use super::option;
-use super::shown::shown;
 use super::values::Values;
 
 /// The environment variable asked when no option says the password.
 const VARIABLE: &str = "FENCE_PALISADE_PASSWORD";
 
-/// Longest run of a password script: a hung one must leave time for the next level.
-const SCRIPT_PATIENCE: Duration = Duration::from_secs(3);
+/// Longest run of a password script: a hung one must leave a cluster manager, which waits for a minute, time for
+/// another device.
+const SCRIPT_PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where to find a password. The first of: script, option, file, environment; else it is empty.
 #[derive(Debug)]
@@ -53,32 +53,32 @@ impl Source {
     }
 }
 
+/// By the shell and without the blanks at the end of its output, as fence-agents does. What it prints is
+/// never shown, and neither is its command line, in which there may be a token.
 async fn run(script: &str) -> Result<Secret, Failed> {
-    let failed = |why: String| {
-        Failed::new(format!(
-            "password_script {}: {why}; run it by hand as this user",
-            shown(script)
-        ))
-    };
-    let mut words = script.split_whitespace();
-    let program = words.next().unwrap_or_default();
-    let mut command = Command::new(program);
-    command.args(words).env_remove(VARIABLE).stdin(Stdio::null()).stderr(Stdio::null());
+    let failed =
+        |why: String| Failed::new(format!("password_script: {why}; run it by hand as this user"));
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", script]).env_remove(VARIABLE).stdin(Stdio::null());
     let output = timeout(SCRIPT_PATIENCE, command.kill_on_drop(true).output()).await;
     let output = match output {
         Ok(Ok(output)) => output,
-        Ok(Err(error)) => return Err(failed(error.to_string())),
+        Ok(Err(error)) => return Err(failed(format!("/bin/sh: {error}"))),
         Err(_elapsed) => return Err(failed(format!("no end within {SCRIPT_PATIENCE:?}"))),
     };
-    let status = output.status;
+    let (status, said) = (output.status, output.stderr.len());
     let text =
         String::from_utf8(output.stdout).map_err(|_| failed("its output is no text".into()))?;
     let text = Secret::new(text);
     if !status.success() {
-        return Err(failed(format!("ended with {status}")));
+        return Err(failed(format!(
+            "ended with {status} and {said} bytes of complaint, not shown"
+        )));
     }
-    match text.expose().lines().next() {
-        None | Some("") => Err(failed("its first line is empty".into())),
+    match text.expose().lines().next().map(str::trim_end) {
+        None | Some("") => Err(failed(format!(
+            "its first line is empty; it has {said} bytes of complaint, not shown"
+        ))),
         Some(line) => Ok(Secret::new(line.to_owned())),
     }
 }

@@ -220,11 +220,26 @@ fn a_password_comes_from_a_script_a_file_or_the_environment() {
     let from = |more: &str| by_stdin(ours(), &with(&base, &format!("{more} action=status")));
     assert_eq!(code(&from(&format!("password_file={}", file.display()))), 0);
 
-    let mut script = base.clone();
-    script.push(format!("password_script=/bin/cat {}", file.display()));
-    script.push("action=status".to_owned());
-    assert_eq!(code(&by_stdin(ours(), &script)), 0);
-    assert_fails(&from("password_script=/bin/false"), "password_script");
+    let by_script = |line: &str| {
+        let options = [&base[..], &[format!("password_script={line}"), "action=status".to_owned()]];
+        by_stdin(ours(), &options.concat())
+    };
+    let path = file.display();
+    for line in [
+        format!("/bin/cat {path}"),
+        format!("cat {path} | head -1"),
+        format!("sh -c \"cat {path}\""),
+        format!("echo \"$(cat {path})  \"; echo more"),
+        format!("sleep 4; cat {path}"),
+    ] {
+        let output = by_script(&line);
+        assert_eq!(code(&output), 0, "{line}: {}", stderr(&output));
+    }
+    for line in ["/bin/false", "cat /none-with-a-token", "exit 3", ":", "echo"] {
+        let output = by_script(line);
+        assert_fails(&output, "password_script: ");
+        assert!(!stderr(&output).contains("token"), "{}", stderr(&output));
+    }
     assert_fails(&from(""), "wrong password");
 
     let environment = Command::new(ours())
