@@ -69,6 +69,11 @@ impl Action {
         matches!(self, Self::Off | Self::On | Self::Reboot | Self::Diag)
     }
 
+    /// Whether it only looks whether the others could be done.
+    pub(super) const fn rehearses(self) -> bool {
+        matches!(self, Self::Monitor | Self::ValidateAll)
+    }
+
     /// Whether it takes power from a machine, so that `delay` holds it up.
     pub(super) const fn fences(self) -> bool {
         matches!(self, Self::Off | Self::Reboot)

@@ -1,5 +1,6 @@
 //! Options on the command line, as getopt reads them: short ones in bunches, long ones by any
-//! unambiguous beginning, other words anywhere between.
+//! unambiguous beginning, other words anywhere between. A beginning that means an option of fence_ipmilan there
+//! means it here.
 
 use std::ffi::OsString;
 use std::vec::IntoIter;
@@ -38,7 +39,7 @@ fn take_long(values: &mut Values, word: &str, rest: &mut IntoIter<String>) -> Re
     let option = long_option(name)?;
     match (option.argument, attached) {
         (None, Some(_)) => Err(Failed::new(format!("option --{} takes no value", option.long))),
-        (None, None) => values.set(option, "1"),
+        (None, None) => set_flag(values, option),
         (Some(_), Some(value)) => values.set(option, value),
         (Some(_), None) => values.set(option, &next(option, rest)?),
     }
@@ -50,7 +51,7 @@ fn take_bunch(values: &mut Values, bunch: &str, rest: &mut IntoIter<String>) -> 
         let found = option::ALL.iter().find(|option| option.short == Some(letter));
         let option = found.ok_or_else(|| unknown(&format!("-{letter}")))?;
         if option.argument.is_none() {
-            values.set(option, "1")?;
+            set_flag(values, option)?;
             continue;
         }
         let attached = letters.as_str();
@@ -62,12 +63,27 @@ fn take_bunch(values: &mut Values, bunch: &str, rest: &mut IntoIter<String>) -> 
     Ok(())
 }
 
+/// Said twice, `verbose` is the more of it.
+fn set_flag(values: &mut Values, option: &Opt) -> Result<(), Failed> {
+    let is_more = option.name == option::VERBOSE.name && values.given(option).is_some();
+    if is_more && values.given(&option::VERBOSE_LEVEL).is_none() {
+        values.set(&option::VERBOSE_LEVEL, "2")?;
+    }
+    values.set(option, "1")
+}
+
 fn long_option(name: &str) -> Result<&'static Opt, Failed> {
     if let Some(exact) = option::ALL.iter().find(|option| option.long == name) {
         return Ok(exact);
     }
-    let mut begun = option::ALL.iter().filter(|option| option.long.starts_with(name));
-    match (begun.next(), begun.next()) {
+    let begun = || option::ALL.iter().filter(|option| option.long.starts_with(name));
+    let theirs = || begun().filter(|option| !option::is_own(option));
+    let mut found: Vec<&Opt> = theirs().collect();
+    if found.is_empty() {
+        found = begun().collect();
+    }
+    let mut found = found.into_iter();
+    match (found.next(), found.next()) {
         (Some(option), None) => Ok(option),
         (Some(one), Some(other)) => Err(Failed::new(format!(
             "option --{name} may be --{} or --{}; write more of it",
@@ -101,6 +117,7 @@ mod tests {
             "-Pah -ooff",
             "--lanplus --ip=h --action=off",
             "--lanpl --ip h --act off",
+            "--lanplus --ip h --act off --me onoff --c 3",
             "word -o off --lanplus -ah",
         ] {
             let values = parsed(line).unwrap();
@@ -108,6 +125,13 @@ mod tests {
             assert_eq!(values.get(&option::IP), Some("h"), "{line}");
             assert_eq!(values.get(&option::ACTION), Some("off"), "{line}");
         }
+    }
+
+    #[test]
+    fn verbose_said_twice_is_the_more_of_it_unless_the_level_is_said() {
+        let level = |line| parsed(line).unwrap().number(&option::VERBOSE_LEVEL).unwrap();
+        assert_eq!([level("-v"), level("-vvv"), level("-v --verbose")], [0, 2, 2]);
+        assert_eq!(level("-vv --verbose-level=1"), 1);
     }
 
     #[test]

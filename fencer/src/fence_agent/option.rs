@@ -245,7 +245,7 @@ pub(super) const VERBOSE: Opt = Opt {
     short: Some('v'),
     long: "verbose",
     kind: Kind::Flag,
-    about: "Show the steps of each session on standard error",
+    about: "Show on standard error what was done at each machine, and what was read",
     ..PLAIN
 };
 pub(super) const VERBOSE_LEVEL: Opt = Opt {
@@ -361,7 +361,7 @@ pub(super) const SHELL_TIMEOUT: Opt = Opt {
     argument: Some("seconds"),
     kind: Kind::Seconds,
     default: Some("3"),
-    about: "Accepted, without meaning: see ipmitool_timeout",
+    about: "Seconds to wait for an answer of the running fencer; without meaning at a BMC: see ipmitool_timeout",
     ..PLAIN
 };
 pub(super) const STONITH_STATUS_SLEEP: Opt = Opt {
@@ -398,6 +398,13 @@ pub(super) const SUDO_PATH: Opt = Opt {
     about: "Accepted, without meaning: see use_sudo",
     ..PLAIN
 };
+
+/// Whether fence_ipmilan does not know it.
+pub(super) fn is_own(option: &Opt) -> bool {
+    const OWN: [Opt; 8] =
+        [METHOD_FORCE, PASSWORD_FILE, CONFIG, VIA, FENCER_SOCKET, GUID, OFF_CONFIRM, NO_SYSLOG];
+    OWN.iter().any(|own| own.name == option.name)
+}
 
 /// All of them, in the order of the metadata.
 pub(super) static ALL: [Opt; 42] = [

@@ -83,6 +83,8 @@ async fn one(action: Action, machine: &Target, terms: &Terms) -> Outcome {
             device.read(&terms.power).await.map(|status| status.on).map_err(failed)
         }
     };
+    let power = done.as_ref().map_or("not known", |on| if *on { "on" } else { "off" });
+    log::debug!("{} at {}: power {power}", action.name(), device.describe());
     if done.is_ok() {
         device.troubles().iter().for_each(|trouble| warn_about(action, machine, trouble));
         if action.changes() {

@@ -8,10 +8,10 @@ use palisade_host::secret::Secret;
 use tokio::runtime::Builder;
 
 use super::action::Action;
-use super::answer::{Answer, Failed, say};
+use super::answer::{Answer, Failed, say, tell, warn};
 use super::by_fencer::Wish;
 use super::fencer::{Fencer, this_machines};
-use super::option;
+use super::option::{self, Opt};
 use super::password::Source;
 use super::perform;
 use super::shown::{is_one, shown};
@@ -70,8 +70,11 @@ impl Request {
     /// Does it.
     pub(super) fn carry_out(self) -> Result<Answer, Failed> {
         match &self.way {
-            // As fence_ipmilan says it.
-            Way::Nobody => say("NOTICE: nothing to list: give config, which names the plugs\n"),
+            // Nothing on standard output: Pacemaker would take its words for plugs.
+            Way::Nobody => {
+                tell(&"notice: nothing to list: give config, which names the plugs");
+                Ok(Answer::Done)
+            }
             Way::Devices(at) if self.action == Action::List => at.list(),
             Way::Devices(at) if at.starts_programs() => {
                 on_a_loop(with_programs(at.carry_out(self.action, self.delay)))
@@ -103,6 +106,9 @@ impl Way {
             Targets::Cluster { cluster, .. } => Some(cluster.as_ref()),
             Targets::One { .. } => None,
         };
+        if cluster.is_some() && action.rehearses() {
+            tell_what_is_ignored(values);
+        }
         let terms = terms(values, cluster)?;
         let learned = cluster.and_then(learned);
         let password = Source::of(values)?;
@@ -253,8 +259,10 @@ fn by_pacemaker() -> bool {
 fn refuse_what_cannot_be_verified(action: Action, values: &Values) -> Result<(), Failed> {
     let cycle =
         values.get(&option::METHOD).is_some_and(|method| method.eq_ignore_ascii_case("cycle"));
-    let needs = matches!(action, Action::Reboot | Action::Monitor | Action::ValidateAll);
-    if needs && cycle && !values.flag(&option::METHOD_FORCE)? {
+    if (action == Action::Reboot || action.rehearses())
+        && cycle
+        && !values.flag(&option::METHOD_FORCE)?
+    {
         return Err(Failed::new(
             "method=cycle is refused: the BMC answers before power is cut, and off is never seen, so \
              that a running machine may be taken for a dead one; use method=onoff, or set \
@@ -262,6 +270,28 @@ fn refuse_what_cannot_be_verified(action: Action, values: &Values) -> Result<(),
         ));
     }
     Ok(())
+}
+
+/// Once, in a rehearsal: nobody reads it while a machine is fenced.
+fn tell_what_is_ignored(values: &Values) {
+    const OF_ONE_BMC: [&Opt; 8] = [
+        &option::USERNAME,
+        &option::PASSWORD,
+        &option::PASSWORD_FILE,
+        &option::PASSWORD_SCRIPT,
+        &option::CIPHER,
+        &option::PRIVLVL,
+        &option::IPPORT,
+        &option::PORT_AS_IP,
+    ];
+    let ignored = OF_ONE_BMC.iter().filter(|option| values.given(option).is_some());
+    let ignored: Vec<&str> = ignored.map(|option| option.name).collect();
+    if !ignored.is_empty() {
+        warn(&format!(
+            "with config, what is written there holds: {} ignored; leave them out",
+            ignored.join(", ")
+        ));
+    }
 }
 
 /// To ignore it would switch the wrong machine.

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use palisade_host::secret::Secret;
+use zeroize::Zeroizing;
 
 use super::answer::Failed;
 use super::option::{self, Opt};
@@ -15,26 +15,43 @@ const INPUT_MAX: u64 = 65_536;
 pub(super) fn read(input: impl Read) -> Result<Values, Failed> {
     let failed = |why: &str| Failed::new(format!("standard input: {why}; give name=value lines"));
     // One allocation, so that no copy of a password is left behind by growing.
-    let mut text = String::with_capacity(65_537);
-    let read = input.take(INPUT_MAX + 1).read_to_string(&mut text);
-    let text = Secret::new(text);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(65_537));
+    let read = input.take(INPUT_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|error| failed(&error.to_string()))?;
-    if text.expose().len() as u64 > INPUT_MAX {
+    if bytes.len() as u64 > INPUT_MAX {
         return Err(failed("longer than 65536 bytes"));
     }
-    parse(text.expose())
+    parse(&bytes)
 }
 
-fn parse(text: &str) -> Result<Values, Failed> {
+fn parse(bytes: &[u8]) -> Result<Values, Failed> {
     let mut values = Values::default();
-    for line in text.lines().map(str::trim) {
-        if line.is_empty() || line.starts_with('#') {
+    for line in bytes.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii) {
+        if line.is_empty() || line.starts_with(b"#") {
             continue;
         }
-        let (name, value) = line.split_once('=').unwrap_or((line, ""));
-        take(&mut values, name.trim(), unquoted(value.trim()))?;
+        match std::str::from_utf8(line) {
+            Ok(line) => {
+                let (name, value) = line.split_once('=').unwrap_or((line, ""));
+                take(&mut values, name.trim(), unquoted(value.trim()))?;
+            }
+            Err(_) => refuse_if_known(&mut values, line)?,
+        }
     }
     Ok(values)
+}
+
+/// A line that is no UTF-8 may be anything but an option that we know.
+fn refuse_if_known(values: &mut Values, line: &[u8]) -> Result<(), Failed> {
+    let name = line.split(|byte| *byte == b'=').next().unwrap_or_default();
+    let name = String::from_utf8_lossy(name).trim().replace('-', "_");
+    if option::ALL.iter().any(|option| has_name(option, &name)) {
+        return Err(Failed::new(format!(
+            "option {name}: its value is not UTF-8; write it in UTF-8"
+        )));
+    }
+    values.warn("a line that is not UTF-8 ignored");
+    Ok(())
 }
 
 fn take(values: &mut Values, name: &str, value: &str) -> Result<(), Failed> {
@@ -89,6 +106,14 @@ mod tests {
     fn a_line_that_may_be_a_password_is_not_shown() {
         assert_eq!(shown("s3cret of mine"), "(not shown)");
         assert_eq!(shown("pcmk_foo"), "\"pcmk_foo\"");
+    }
+
+    #[test]
+    fn a_byte_that_is_no_utf_8_harms_the_option_that_has_it_and_no_other() {
+        let values =
+            read(&b"# caf\xe9\nunheard_of=\xe9\nnodename=n\xe9\naction=off\n"[..]).unwrap();
+        assert_eq!(values.get(&option::ACTION), Some("off"));
+        assert!(read(&b"password=\xe9\naction=off\n"[..]).is_err());
     }
 
     #[test]

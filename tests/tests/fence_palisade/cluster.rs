@@ -20,6 +20,13 @@ fn one_device_fences_each_node_of_a_cluster_at_its_own_bmc() {
     let listed = ask("action=list");
     assert_eq!(stdout(&listed), "alpha,\nbeta,\n", "{}", stderr(&listed));
     assert_eq!(code(&ask("action=monitor")), 0);
+    let ignored = ask("username=nobody password=x cipher=3 action=monitor");
+    assert_eq!(code(&ignored), 0, "{}", stderr(&ignored));
+    assert!(
+        stderr(&ignored).contains("username, password, cipher ignored"),
+        "{}",
+        stderr(&ignored)
+    );
     let powers = || (one.power(), two.power());
     assert_eq!(code(&ask("action=off plug=beta")), 0);
     assert_eq!(powers(), ("1".to_owned(), "0".to_owned()));

@@ -266,4 +266,21 @@ fn verbose_and_debug_file_show_the_steps_and_no_password() {
     assert!(shown.contains("off, verified: bmc"), "{shown}");
     assert_eq!(stderr(&output), shown);
     assert!(!shown.contains(PASSWORD), "{shown}");
+    for (more, power) in
+        [("status", "off"), ("on", "on"), ("monitor", "on"), ("status password=x", "not known")]
+    {
+        let more = format!("verbose=1 action={more}");
+        let output = by_stdin(ours(), &with(&access(simulator.address()), &more));
+        assert!(stderr(&output).contains(&format!(": power {power}\n")), "{}", stderr(&output));
+    }
+}
+
+/// Pacemaker takes what stands on standard output for plugs.
+#[test]
+fn without_a_configuration_nothing_is_listed() {
+    for action in ["list", "list-status"] {
+        let output = by_stdin(ours(), &with(&access(free_port()), &format!("action={action}")));
+        assert_eq!((code(&output), output.stdout.len()), (0, 0));
+        assert!(stderr(&output).contains("give config"), "{}", stderr(&output));
+    }
 }
