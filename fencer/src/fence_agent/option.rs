@@ -133,7 +133,7 @@ pub(super) const PASSWORD: Opt = Opt {
     long: "password",
     argument: Some("password"),
     old: Some("passwd"),
-    about: "Password at the BMC; on a command line everybody can read it: prefer password_file",
+    about: "Password at the BMC; on a command line everybody can read it until the agent has started: prefer password_file",
     ..PLAIN
 };
 pub(super) const PASSWORD_FILE: Opt = Opt {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use palisade_host::clock;
-use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD};
+use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD, USER};
 
 use super::metadata::parameters;
 use super::rig::{AMPLE, access, by_stdin, free_port, ours, run, stderr, stdout, with, words};
@@ -115,6 +115,35 @@ fn nobody_sees_the_password_among_the_processes() {
 }
 
 #[test]
+fn a_password_on_the_command_line_is_readable_for_no_longer_than_the_start() {
+    let simulator = IpmiSim::start();
+    let (ip, port) = (simulator.address().ip(), simulator.address().port());
+    for password in [
+        words(&format!("-p {PASSWORD}")),
+        words(&format!("-Pp{PASSWORD}")),
+        words(&format!("--password {PASSWORD}")),
+        words(&format!("--password={PASSWORD}")),
+        words(&format!("-Pp {PASSWORD} --password {PASSWORD}")),
+    ] {
+        simulator.set_power("1");
+        simulator.stick("0");
+        let mut agent = Command::new(ours());
+        agent.args(words(&format!("-a {ip} -u {port} -l {USER} -o off --power-timeout=1")));
+        let mut agent = agent.args(&password).stderr(Stdio::null()).spawn().unwrap();
+        let by = clock::now() + AMPLE;
+        // It has logged in, so that its words were read; and it is not over.
+        while simulator.orders().is_empty() {
+            assert!(clock::now() < by, "no order came: {password:?}");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        let shown = fs::read(format!("/proc/{}/cmdline", agent.id())).unwrap();
+        assert!(contains(&shown, b"--power-timeout=1"), "the rest of its words is shown");
+        assert!(!contains(&shown, PASSWORD.as_bytes()), "{}", String::from_utf8_lossy(&shown));
+        agent.wait().unwrap();
+    }
+}
+
+#[test]
 fn a_core_is_not_dumped_and_the_lines_that_it_read_are_wiped() {
     let simulator = IpmiSim::start();
     let mut agent = waiting(&simulator, "");
@@ -166,7 +195,7 @@ fn shows_no_password(output: &Output, options: &[String]) {
 }
 
 /// The user's name, which is no secret.
-const USER_LINE: &[u8] = palisade_tests::ipmi_sim::USER.as_bytes();
+const USER_LINE: &[u8] = USER.as_bytes();
 
 /// All writable memory of a process.
 fn image(process: &Child) -> Vec<u8> {
