@@ -185,7 +185,8 @@ fn no_option_shows_a_password_that_stands_in_its_line() {
         shows_no_password(&run(ours(), &word, ""), &word);
     }
     for word in [format!("-a1 -p {PASSWORD}"), format!("--ip 1 --password {PASSWORD}")] {
-        shows_no_password(&run(ours(), &[word.clone()], ""), &[word]);
+        let word = [word];
+        shows_no_password(&run(ours(), &word, ""), &word);
     }
 }
 
