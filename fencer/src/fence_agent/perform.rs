@@ -212,7 +212,7 @@ async fn order_on(device: &dyn PowerDevice, terms: &Terms) {
         (Raised::Unknown(error), orders) => format!("on failed, tried {orders} times: {error}"),
     };
     warn(&format!(
-        "the machine is off, verified; {seen}; look at the machine, switch it on by hand"
+        "the machine is off, verified; {seen}; if it does not come up, switch it on by hand"
     ));
 }
 

@@ -25,6 +25,7 @@ pub(super) fn forgive(values: &mut Values) {
 fn slip(values: &Values, option: &Opt) -> Option<String> {
     let value = values.given(option)?;
     match (option.kind, option.name) {
+        (_, "port_as_ip" | "method_force") => None,
         (Kind::Flag, _) | (_, "disable_timeout") => of(values.flag(option)),
         (_, "verbose_level") => of(values.number(option)),
         (_, "ipmitool_timeout") => no_time(option, value),
