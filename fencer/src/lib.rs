@@ -13,5 +13,6 @@ pub mod operator;
 pub mod place;
 pub mod power;
 pub mod status;
+pub mod streams;
 
 pub use daemon::main_with;

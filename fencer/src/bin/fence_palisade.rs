@@ -10,15 +10,12 @@
 use std::ffi::{OsString, c_char, c_int};
 use std::fs::File;
 use std::io;
-use std::mem::forget;
-use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::panic::catch_unwind;
 use std::process::exit;
 
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal};
 use palisade_fencer::fence_agent::main_with;
+use palisade_fencer::streams;
 
 /// How the long options begin that may have a password or a key.
 const SECRETS: [&[u8]; 2] = [b"--pa", b"--hex"];
@@ -32,8 +29,8 @@ extern "C" fn main(count: c_int, values: *const *mut c_char) -> c_int {
     let args: Vec<OsString> = std::env::args_os().collect();
     blot_passwords(&args, count, values);
     let ran = catch_unwind(|| {
-        open_streams()?;
-        block_broken_pipes()?;
+        streams::fill(File::options().read(true).write(true))?;
+        streams::block_broken_pipes()?;
         Ok::<u8, io::Error>(main_with(args))
     });
     exit(i32::from(ran.map_or(BROKEN, |code| code.unwrap_or(BROKEN))))
@@ -76,27 +73,4 @@ fn lacks_password(word: &[u8]) -> bool {
     let is_long = SECRETS.iter().any(|begun| word.starts_with(begun));
     let is_short = word.starts_with(b"-") && !word.starts_with(b"--") && word.ends_with(b"p");
     is_short || (is_long && !word.contains(&b'='))
-}
-
-/// A standard stream that is closed would be the first socket's number: what is printed must not go there.
-fn open_streams() -> io::Result<()> {
-    let (input, output, error) = (io::stdin(), io::stdout(), io::stderr());
-    let mut streams = [input.as_fd(), output.as_fd(), error.as_fd()]
-        .map(|fd| PollFd::new(fd, PollFlags::empty()));
-    poll(&mut streams, PollTimeout::ZERO)?;
-    let closed = |stream: &PollFd<'_>| {
-        stream.revents().is_some_and(|events| events.contains(PollFlags::POLLNVAL))
-    };
-    for _ in streams.iter().filter(|stream| closed(stream)) {
-        // It takes the lowest number that is free.
-        forget(File::options().read(true).write(true).open("/dev/null")?);
-    }
-    Ok(())
-}
-
-/// Children get the signal as usual: whoever starts them unblocks all.
-fn block_broken_pipes() -> io::Result<()> {
-    let mut pipes = SigSet::empty();
-    pipes.add(Signal::SIGPIPE);
-    Ok(pipes.thread_block()?)
 }
