@@ -9,6 +9,7 @@ pub mod control;
 mod daemon;
 pub mod fence_agent;
 pub mod hooks;
+mod names;
 pub mod operator;
 pub mod place;
 pub mod power;

@@ -39,12 +39,15 @@ use answer::{Answer, Failed, say, tell, warn};
 use request::Request;
 use values::Values;
 
+use crate::names;
+
 /// Runs the agent; the first of `args` is the program's name, under which it may stand in for an agent of
 /// fence-agents. Without further ones the options are `name=value` lines on standard input.
 ///
 /// Exit codes: 0 done (for `status`: on), 2 for `status`: off, 1 anything else. One line on standard
 /// error for each failure.
 pub fn main_with(args: impl IntoIterator<Item = OsString>) -> u8 {
+    names::ask_a_program();
     let weakness = palisade_host::lockdown::forbid_dumps().err();
     let mut args = args.into_iter();
     called::note(args.next().as_deref());

@@ -1,18 +1,13 @@
-//! Host names, resolved on another thread with a deadline; a few at a time.
+//! The addresses of a BMC, and what time each has to answer.
 
 use std::net::SocketAddr;
 
 use palisade_host::clock;
 use palisade_protocol::time::Instant;
-use tokio::net::lookup_host;
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 use super::config::BmcConfig;
 use super::error::{Fault, PowerError};
-
-/// Names asked for at once: each holds a thread until the system answers.
-static TURNS: Semaphore = Semaphore::const_new(32);
+use crate::names;
 
 /// Every address of the BMC's name, in the system's order, at least one; and how many are left with it, so that
 /// each may keep silent for its part of the time.
@@ -32,22 +27,14 @@ pub(super) fn share(by: Instant, left: u32) -> Instant {
 }
 
 async fn addresses(config: &BmcConfig, by: Instant) -> Result<Vec<SocketAddr>, PowerError> {
-    if let Ok(address) = config.address.parse() {
+    let address = config.address.as_str();
+    if let Ok(address) = address.parse() {
         return Ok(vec![address]);
     }
     let unresolved = |why: String| config.failed(Fault::Unresolved { why });
-    let patience = clock::now().until(by);
-    let asking = async {
-        let _turn = TURNS.acquire().await;
-        lookup_host(config.address.as_str()).await
-    };
-    let addresses: Vec<SocketAddr> = match timeout(patience, asking).await {
-        Ok(Ok(addresses)) => addresses.collect(),
-        Ok(Err(error)) => return Err(unresolved(error.to_string())),
-        Err(_elapsed) => return Err(unresolved(format!("no answer in {patience:?}"))),
-    };
-    if addresses.is_empty() {
-        return Err(unresolved("no address".to_owned()));
-    }
-    Ok(addresses)
+    let parts = address.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let (host, port) = parts.ok_or_else(|| unresolved("no port in it".to_owned()))?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let found = names::addresses(host, port, clock::now().until(by)).await;
+    found.map_err(|error| unresolved(error.to_string()))
 }

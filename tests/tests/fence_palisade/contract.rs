@@ -1,7 +1,7 @@
 //! The contract of fence agents: actions, exit codes, options, what is refused.
 
 use std::fs;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output};
 use std::sync::mpsc;
@@ -72,6 +72,17 @@ fn a_wrong_password_and_an_unknown_user_are_refused_in_one_line_each() {
     let unknown = with(&access(simulator.address()), "username=nobody action=off");
     assert_fails(&by_stdin(ours(), &unknown), "no such user");
     assert_eq!(simulator.power(), "1");
+}
+
+#[test]
+fn a_bmc_is_found_by_its_name_and_a_name_that_nobody_knows_is_told() {
+    let simulator = IpmiSim::start_at(Ipv4Addr::LOCALHOST, "");
+    let named = |name: &str| with(&access(simulator.address()), &format!("ip={name} action=off"));
+    assert_eq!(code(&by_stdin(ours(), &named("localhost"))), 0);
+    assert_eq!(simulator.power(), "0");
+    for unknown in ["no-such-machine.invalid", "--help"] {
+        assert_fails(&by_stdin(ours(), &named(unknown)), "name does not resolve");
+    }
 }
 
 /// `ipmi_sim` does not hold accounts to their limits; our own BMC does.

@@ -12,13 +12,14 @@ use palisade_host::config::HttpPlace;
 use palisade_protocol::time::Instant;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::disbelief::disbelief;
 use super::reply::{Reader, Reply, Rubbish};
 use super::tls::Terms;
+use crate::names;
 use crate::power::error::PowerErrorKind;
 use crate::power::trouble::Trouble;
 
@@ -123,17 +124,12 @@ async fn connect(place: &HttpPlace, by: Instant) -> Result<TcpStream, Trouble> {
 }
 
 async fn resolve(place: &HttpPlace, by: Instant) -> Result<Vec<SocketAddr>, Trouble> {
-    let found = within(by, lookup_host((place.host.as_str(), place.port))).await;
-    let unresolved = |why: String| {
-        let evidence = format!("name does not resolve: {why}");
+    let found = names::addresses(&place.host, place.port, clock::now().until(by)).await;
+    found.map_err(|error| {
+        let evidence = format!("name does not resolve: {error}");
         let remedy = "use an address, or mend name resolution on this host";
         Trouble::new(PowerErrorKind::Unresolved, evidence, remedy)
-    };
-    match found {
-        Some(Ok(addresses)) => Ok(addresses.collect()),
-        Some(Err(error)) => Err(unresolved(error.to_string())),
-        None => Err(unresolved("no answer in time".to_owned())),
-    }
+    })
 }
 
 /// What comes of `work` before `by`.
