@@ -19,8 +19,8 @@ use super::verdict::{Evidence, Reading, Terms};
 /// The space between two readings of off for whoever once read on after off.
 pub(super) const CONFIRM_MAX: Duration = Duration::from_millis(250);
 
-/// After two seconds a pause is a four-hundredth of the time since the order, so that a slow machine is
-/// asked more rarely (some 1,200 times in 15 s), and found off a four-hundredth late.
+/// After a second or two a pause is a four-hundredth of the time since the order, so that a slow machine is
+/// asked more rarely (some 1,300 times in 15 s), and found off a four-hundredth late.
 const PAUSE_PART: u32 = 400;
 
 /// So many devices are asked as often as one; of more, each is asked the more rarely.

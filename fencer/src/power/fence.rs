@@ -25,7 +25,7 @@ use super::verdict::{Evidence, Raised, Reading, Terms, Verdict, Who};
 const CONFIRM_MIN: Duration = Duration::from_millis(40);
 
 /// Least pause between two readings: a BMC in no hurry to be off is found off that much late.
-const PAUSE_MIN: Duration = Duration::from_millis(5);
+const PAUSE_MIN: Duration = Duration::from_millis(4);
 
 impl Engine {
     /// Orders hard power off and proves it.
