@@ -1,4 +1,5 @@
-//! What `verbose` and `debug_file` show: the steps of each session. No password is among them.
+//! What the power layer says meanwhile: the steps of each session, for `verbose` and `debug_file`, and for the system's
+//! log what a caller that kills this agent would never hear. No password is among them.
 
 use std::fs::{File, OpenOptions};
 use std::io::{Write as _, stderr};
@@ -7,7 +8,9 @@ use log::{LevelFilter, Log, Metadata, Record};
 
 use super::answer::Failed;
 use super::option;
+use super::syslog::{self, Grade};
 use super::values::Values;
+use crate::power::OVERDUE;
 
 /// Where the lines go.
 #[derive(Debug)]
@@ -16,17 +19,18 @@ struct Trace {
     file: Option<File>,
 }
 
-/// Starts tracing if an option asks for it.
+/// From now on it is told where it belongs.
 pub(super) fn start(values: &Values) -> Result<(), Failed> {
     let level = values.number(&option::VERBOSE_LEVEL)?;
     let verbose = level > 0 || values.flag(&option::VERBOSE)?;
     let file = values.one(&option::DEBUG_FILE)?.map(open).transpose()?;
-    if !verbose && file.is_none() {
-        return Ok(());
-    }
-    log::set_max_level(if level > 1 { LevelFilter::Trace } else { LevelFilter::Debug });
+    log::set_max_level(match (level, verbose || file.is_some()) {
+        (_, false) => LevelFilter::Warn,
+        (..=1, true) => LevelFilter::Debug,
+        (2.., true) => LevelFilter::Trace,
+    });
     log::set_boxed_logger(Box::new(Trace { verbose, file }))
-        .map_err(|error| Failed::new(format!("verbose: {error}; leave it out")))
+        .map_err(|error| Failed::new(format!("log: {error}; report this")))
 }
 
 fn open(path: &str) -> Result<File, Failed> {
@@ -42,6 +46,9 @@ impl Log for Trace {
     fn log(&self, record: &Record<'_>) {
         if !self.enabled(record.metadata()) {
             return;
+        }
+        if record.target() == OVERDUE {
+            syslog::tell(Grade::Warning, &record.args().to_string());
         }
         let line = format!("{}: {}\n", record.level(), record.args());
         if self.verbose {

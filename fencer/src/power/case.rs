@@ -29,6 +29,10 @@ const CROWD: usize = 32;
 /// An order that has not been followed is given again: some BMCs lose it while they are busy.
 const AGAIN_EVERY: Duration = Duration::from_secs(5);
 
+/// Under this target the log is told, once in a session, of an order that was taken, was given again and has not been
+/// followed yet: whoever waits without a bound may be killed before it can say what it waited for.
+pub const OVERDUE: &str = "palisade_fencer::power::overdue";
+
 /// While a machine may be on its way up it is ordered off so many times, and read twice as often.
 const RISING_ORDERS: u32 = 10;
 
@@ -67,6 +71,8 @@ pub(super) struct Case<'a, A> {
     flapped: bool,
     /// It was read on, before the order or since: it is not on its way up.
     was_on: bool,
+    /// The log has been told that it takes long.
+    is_told: bool,
 }
 
 impl<'a, A: Asked> Case<'a, A> {
@@ -75,8 +81,19 @@ impl<'a, A: Asked> Case<'a, A> {
         let given_at = evidence.ordered_at;
         let ends = terms.change.map(|change| given_at + change);
         let (patience, flapped) = (terms.silence, false);
-        let (is_known_to_flap, was_on) = (false, evidence.before == Some(true));
-        Self { asked, terms, evidence, patience, ends, given_at, is_known_to_flap, flapped, was_on }
+        let (is_known_to_flap, was_on, is_told) = (false, evidence.before == Some(true), false);
+        Self {
+            asked,
+            terms,
+            evidence,
+            patience,
+            ends,
+            given_at,
+            is_known_to_flap,
+            flapped,
+            was_on,
+            is_told,
+        }
     }
 
     /// The same at a device that is known to read on after off, or not.
@@ -157,26 +174,45 @@ impl<'a, A: Asked> Case<'a, A> {
     async fn doubt(&mut self) -> Result<(), PowerError> {
         let every = self.terms.rise / RISING_ORDERS;
         sleep((every / 2).max(A::CONFIRM_MIN)).await;
-        self.order_again_after(every).await
+        self.order_again_after(every).await.map(drop)
     }
 
-    /// A pause before the next reading, and the order again if it has long not been followed.
+    /// A pause before the next reading, and the order again if it has long not been followed, which is told.
     async fn rest(&mut self, pause: bool) -> Result<(), PowerError> {
         if pause {
             let pause = self.pause();
             let left = self.ends.map_or(pause, |ends| clock::now().until(ends));
             sleep(pause.min(left)).await;
         }
-        self.order_again_after(AGAIN_EVERY).await
-    }
-
-    async fn order_again_after(&mut self, span: Duration) -> Result<(), PowerError> {
-        let now = clock::now();
-        if now.since(self.given_at) >= span {
-            self.given_at = now;
-            self.asked.order_again(now + self.patience).await?;
+        if self.order_again_after(AGAIN_EVERY).await? && !self.is_told {
+            self.is_told = true;
+            self.tell();
         }
         Ok(())
+    }
+
+    /// Whether so long after the last order there was another.
+    async fn order_again_after(&mut self, span: Duration) -> Result<bool, PowerError> {
+        let now = clock::now();
+        let is_due = now.since(self.given_at) >= span;
+        if is_due {
+            self.given_at = now;
+            self.asked.order_again(now + self.patience).await?;
+            self.evidence.orders += 1;
+        }
+        Ok(is_due)
+    }
+
+    fn tell(&self) {
+        let Some(Reading { on, .. }) = self.evidence.readings.last() else { return };
+        let (still, ordered) = if *on { ("on", "off") } else { ("off", "on") };
+        let waited = clock::now().since(self.evidence.ordered_at).as_secs();
+        log::warn!(
+            target: OVERDUE,
+            "power is still {still} {waited} s after {ordered} was ordered: {}; more orders follow; look at the \
+             machine, or switch it {ordered} by hand",
+            self.evidence
+        );
     }
 
     /// Never none at all: a device must not be flooded.

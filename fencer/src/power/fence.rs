@@ -120,6 +120,7 @@ impl Engine {
             device: bmc.device(),
             who: Some(Who { at: facts.address, guid: facts.guid, suite: facts.suite }),
             ordered_at: given_at,
+            orders: 1,
             before: before.iter().filter_map(|before| said_before(before, acked)).max(),
             acked: (acked.at, ack),
             readings: Vec::new(),

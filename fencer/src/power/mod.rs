@@ -26,6 +26,7 @@ mod verdict;
 
 pub use bmc::Bmc;
 pub use bmc_key::{NoBmcKey, bmc_key};
+pub use case::OVERDUE;
 pub use config::BmcConfig;
 pub use device::{Judging, Opening, PowerDevice, PowerSession, Working};
 pub use engine::Engine;

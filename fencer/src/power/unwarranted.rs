@@ -71,7 +71,8 @@ async fn begin<'a, D: PowerDevice + ?Sized>(
     let ack = asked.order(ordered_at + patience).await?;
     let acked = (clock::now(), ack);
     let device = device.describe();
-    let evidence = Evidence { device, who: None, ordered_at, before, acked, readings: Vec::new() };
+    let (who, orders, readings) = (None, 1, Vec::new());
+    let evidence = Evidence { device, who, ordered_at, orders, before, acked, readings };
     Ok(Case::new(asked, terms, evidence).with_patience(patience))
 }
 

@@ -84,8 +84,10 @@ pub struct Evidence {
     pub device: String,
     /// Who answered, if it is a BMC reached by IPMI.
     pub who: Option<Who>,
-    /// When the order was given.
+    /// When the order was given first.
     pub ordered_at: Instant,
+    /// How often it was given.
+    pub orders: u32,
     /// What it said before an order to power off, in the same session; nothing if it was not asked or did not say.
     pub before: Option<bool>,
     /// When the device acknowledged it first, and how.
@@ -140,6 +142,9 @@ impl Evidence {
             None => "",
         };
         let mut course = format!("{before}{ack} after {} ms", after(acked_at));
+        if self.orders > 1 {
+            course += &format!(", ordered {} times", self.orders);
+        }
         for Reading { heard_at, on, passage, .. } in &self.readings {
             let word = passage.map_or(if *on { "on" } else { "off" }, Passage::name);
             course += &format!(", read {word} at {} ms", after(*heard_at));

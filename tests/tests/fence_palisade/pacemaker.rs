@@ -6,8 +6,10 @@
 
 use std::fs;
 use std::net::Ipv4Addr;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use palisade_host::clock;
@@ -45,16 +47,19 @@ fn pacemakers_fencer_fences_through_the_agent() {
 #[test]
 #[ignore = "started by pacemakers_fencer_fences_through_the_agent, which gives it its namespace"]
 fn within_a_namespace_of_its_own() {
-    prepare();
+    let folder = tempfile::tempdir().unwrap();
+    prepare(&folder.path().join("dev"));
+    let system_log = SystemLog::listen();
     let simulators = [1, 2].map(|last| IpmiSim::start_at(Ipv4Addr::new(127, 0, 0, last), ""));
     let [one, two] = &simulators;
-    let folder = tempfile::tempdir().unwrap();
     let config = written(folder.path(), &[("alpha", one.address()), ("beta", two.address())], "");
     let fenced = Fenced::start(folder.path());
 
     // It is asked which nodes it can fence.
     let config = format!("config={}", config.display());
-    let device = [config.as_str(), "pcmk_host_check=dynamic-list", "power_wait=0"];
+    let debug = folder.path().join("debug");
+    let debug_file = format!("debug_file={}", debug.display());
+    let device = [&config, "pcmk_host_check=dynamic-list", "power_wait=0", &debug_file];
     fenced.must("-R all -a fence_dummy", &device);
     fenced.must("-B alpha -t 20", &[]);
     fenced.must("-F beta -t 20", &[]);
@@ -62,11 +67,26 @@ fn within_a_namespace_of_its_own() {
     fenced.must("-U beta -t 20", &[]);
     assert_eq!(two.power(), "1");
 
-    // What Pacemaker shows of a failure is what the agent said.
+    // What Pacemaker shows of a failure is what the agent said. One that it kills has said it before, at the first of
+    // two orders that it gave again.
     two.stick("0");
-    let killed = fenced.ask("-F beta -t 3", &[]);
+    let killed = fenced.ask("-F beta -t 11", &[]);
     assert_ne!(killed.status.code(), Some(0));
     assert_eq!(two.power(), "1");
+    let told = system_log.warnings();
+    let [told] = told.as_slice() else { panic!("once, and no more: {told:?}") };
+    let address = two.address().to_string();
+    for part in [
+        "power is still on ",
+        " s after off was ordered: bmc ",
+        &address,
+        "ordered 2 times, read on at ",
+        "look at the machine",
+    ] {
+        assert!(told.contains(part), "{part:?} is missing: {told}");
+    }
+    let shown = fs::read_to_string(&debug).unwrap();
+    assert!(shown.contains("WARN: power is still on "), "{shown}");
     fenced.must("-D all", &[]);
 
     // One BMC by its address, as fence_ipmilan is used: nobody names its nodes, so it is asked for the
@@ -88,17 +108,49 @@ fn within_a_namespace_of_its_own() {
     assert!(!log.contains(palisade_tests::ipmi_sim::PASSWORD), "{log}");
 }
 
-/// Only here: the agent in the place of another, an empty folder for shared memory, a loopback.
-fn prepare() {
+/// Only here: the agent in the place of another, a loopback, and devices of its own, made in the folder `dev`, which
+/// have no shared memory of others and no system's log.
+fn prepare(dev: &Path) {
     let agent = std::env::var(AGENT).expect("where the agent is");
-    for line in [
-        format!("mount --bind {agent} {COVERED}"),
-        "mount -t tmpfs none /dev/shm".to_owned(),
-        "ip link set lo up".to_owned(),
-    ] {
-        let (program, args) = line.split_once(' ').unwrap();
-        let done = Command::new(program).args(args.split(' ')).output().unwrap();
-        assert!(done.status.success(), "{line}: {}", stderr(&done));
+    let dev = dev.display();
+    do_as_told(&format!("mount --bind {agent} {COVERED}"));
+    do_as_told("ip link set lo up");
+    do_as_told(&format!("mkdir {dev}"));
+    do_as_told(&format!("mount -t tmpfs none {dev}"));
+    do_as_told(&format!("mkdir {dev}/shm"));
+    for device in ["null", "zero", "random", "urandom"] {
+        do_as_told(&format!("touch {dev}/{device}"));
+        do_as_told(&format!("mount --bind /dev/{device} {dev}/{device}"));
+    }
+    do_as_told(&format!("mount --rbind {dev} /dev"));
+}
+
+fn do_as_told(line: &str) {
+    let (program, args) = line.split_once(' ').unwrap();
+    let done = Command::new(program).args(args.split(' ')).output().unwrap();
+    assert!(done.status.success(), "{line}: {}", stderr(&done));
+}
+
+/// The system's log, of which each line is taken at once: some wait until theirs is.
+struct SystemLog(Receiver<String>);
+
+impl SystemLog {
+    fn listen() -> Self {
+        let (tell, lines) = channel();
+        let log = UnixDatagram::bind("/dev/log").unwrap();
+        std::thread::spawn(move || {
+            let mut line = [0; 2_000];
+            while let Ok(length) = log.recv(&mut line) {
+                let told = tell.send(String::from_utf8_lossy(&line[..length]).into_owned());
+                told.expect("the story goes on");
+            }
+        });
+        Self(lines)
+    }
+
+    /// What the agent has warned of since this was asked last.
+    fn warnings(&self) -> Vec<String> {
+        self.0.try_iter().filter(|line| line.starts_with("<28>fence_palisade[")).collect()
     }
 }
 
