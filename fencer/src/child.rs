@@ -1,5 +1,5 @@
-//! A child process in a process group of its own: started off the loop, with a clean environment, ended
-//! with its whole group; if so wished under a guard, so that the group ends with this process at the latest.
+//! A child process in a process group of its own: started off the loop, with a clean environment and no
+//! signal blocked, ended with its whole group; if so wished under a guard, so that the group ends with this process at the latest.
 //!
 //! Never hands anything of this process's environment on, except a `PATH` which is fixed.
 
@@ -8,11 +8,12 @@ mod members;
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
@@ -50,6 +51,8 @@ pub(crate) struct Group {
     child: Option<Child>,
     /// Leads the group, where there is one; else the child does.
     guard: Option<Guard>,
+    /// Where what it says arrives, held open until it has ended: asked to end it may say so, and must not die of that.
+    heard: Vec<OwnedFd>,
     unattended: Unattended,
 }
 
@@ -64,7 +67,18 @@ pub(crate) fn command(program: impl AsRef<OsStr>) -> Command {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0);
+    without_blocked_signals(&mut command);
     command
+}
+
+/// Has `command` start with no signal blocked, as programs expect: a mask is inherited, and with SIGPIPE in it, which
+/// this process blocks, the front of a pipe that nobody reads would never end.
+pub(crate) fn without_blocked_signals(command: &mut Command) {
+    // SAFETY: between fork and exec nothing runs but sigprocmask(2), which is allowed there. [signal-safety(7)]
+    #[expect(unsafe_code, reason = "only the child itself can do it without harm to this process")]
+    unsafe {
+        command.pre_exec(|| Ok(SigSet::empty().thread_set_mask()?));
+    }
 }
 
 impl Group {
@@ -96,12 +110,16 @@ impl Group {
         let guard = Guard::start()
             .map_err(|error| io::Error::other(format!("its guard, a shell, failed: {error}")))?;
         let child = command.process_group(guard.group().as_raw()).spawn()?;
-        Ok(Self { child: Some(child), guard: Some(guard), unattended: Unattended::Dies })
+        let outputs =
+            [child.stdout.as_ref().map(AsFd::as_fd), child.stderr.as_ref().map(AsFd::as_fd)];
+        let heard = outputs.into_iter().flatten().map(|output| output.try_clone_to_owned());
+        let heard = heard.collect::<io::Result<_>>()?;
+        Ok(Self { child: Some(child), guard: Some(guard), heard, unattended: Unattended::Dies })
     }
 
     fn alone(mut command: Command) -> io::Result<Self> {
         let child = Some(command.spawn()?);
-        Ok(Self { child, guard: None, unattended: Unattended::Dies })
+        Ok(Self { child, guard: None, heard: Vec::new(), unattended: Unattended::Dies })
     }
 
     /// The child, for its pipes; none after the end.
@@ -183,7 +201,8 @@ impl Drop for Group {
             (Unattended::Ends, Ok(runtime)) => {
                 // If the runtime ends first, this task is dropped, and the group dies.
                 let (child, guard) = (self.child.take(), self.guard.take());
-                let group = Self { child, guard, unattended: Unattended::Dies };
+                let heard = std::mem::take(&mut self.heard);
+                let group = Self { child, guard, heard, unattended: Unattended::Dies };
                 runtime.spawn(group.end());
             }
             (Unattended::GoesOn, _) => {}

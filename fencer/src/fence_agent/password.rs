@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::answer::Failed;
 use super::option;
 use super::values::Values;
+use crate::child;
 
 /// The environment variable asked when no option says the password.
 const VARIABLE: &str = "FENCE_PALISADE_PASSWORD";
@@ -60,6 +61,7 @@ async fn run(script: &str) -> Result<Secret, Failed> {
         |why: String| Failed::new(format!("password_script: {why}; run it by hand as this user"));
     let mut command = Command::new("/bin/sh");
     command.args(["-c", script]).env_remove(VARIABLE).stdin(Stdio::null());
+    child::without_blocked_signals(&mut command);
     let output = timeout(SCRIPT_PATIENCE, command.kill_on_drop(true).output()).await;
     let output = match output {
         Ok(Ok(output)) => output,

@@ -12,7 +12,9 @@ use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD};
 use tempfile::TempDir;
 
 use super::cluster::written;
-use super::rig::{assert_fails, by_stdin, code, free_port, ours, stderr, stdout, words};
+use super::rig::{
+    access, assert_fails, by_stdin, code, free_port, ours, stderr, stdout, with, words,
+};
 
 /// What every agent answers to `metadata`; then `$action` is the one asked for, and noted.
 const PREAMBLE: &str = "#!/bin/bash\nwhile IFS= read -r line; do\n\
@@ -173,6 +175,21 @@ fn the_first_way_is_enough_while_it_works() {
     let output = alpha.ask("plug=alpha action=off");
     assert_eq!((code(&output), stderr(&output).as_str()), (0, ""));
     assert_eq!((simulator.power().as_str(), script.seen().as_str()), ("0", ""));
+}
+
+/// The agent itself blocks SIGPIPE, and a mask is inherited.
+#[test]
+fn no_signal_is_blocked_in_the_programs_that_it_starts() {
+    let script = Script::new("grep SigBlk /proc/self/status >mask");
+    assert_eq!(code(&Alpha::without_bmc(&script.level()).ask("plug=alpha action=status")), 0);
+    let by_agent = fs::read_to_string(script.path("mask")).unwrap();
+
+    let file = script.path("mask").display().to_string();
+    let line = format!("password_script=grep SigBlk /proc/self/status >{file}; echo x");
+    let options = with(&access(free_port()), "password= action=status");
+    assert_fails(&by_stdin(ours(), &[&options[..], &[line]].concat()), "port refused");
+    let by_script = fs::read_to_string(script.path("mask")).unwrap();
+    assert_eq!([by_agent, by_script], ["SigBlk:\t0000000000000000\n"; 2]);
 }
 
 /// The first reads off once, then nothing: what the second reads must be read by it, twice.
