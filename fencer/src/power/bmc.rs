@@ -16,11 +16,11 @@ use palisade_protocol::time::Instant;
 use tokio::time::timeout;
 
 use super::config::BmcConfig;
-use super::device::{Judging, Opening, PowerDevice, PowerSession, Working};
+use super::device::{Opening, PowerDevice, PowerSession, Working};
 use super::engine::Engine;
 use super::error::{Fault, PowerError};
 use super::session::{PowerStatus, Session};
-use super::verdict::{Raised, Terms, Verdict};
+use super::verdict::{Seen, Switch, Terms};
 
 /// A session older than this is not used again, so that a password that is no longer right is noticed.
 const AGE_MAX: Duration = Duration::from_secs(300);
@@ -97,22 +97,8 @@ impl PowerDevice for Bmc {
         format!("bmc {}", self.0.address)
     }
 
-    fn fence<'a>(&'a self, terms: &'a Terms) -> Judging<'a, Verdict> {
-        Box::pin(async move {
-            match self.0.config().await {
-                Ok(config) => self.0.engine.fence(&config, terms).await,
-                Err(error) => Verdict::Unknown(error),
-            }
-        })
-    }
-
-    fn raise<'a>(&'a self, terms: &'a Terms) -> Judging<'a, Raised> {
-        Box::pin(async move {
-            match self.0.config().await {
-                Ok(config) => self.0.engine.power_on(&config, terms).await,
-                Err(error) => Raised::Unknown(error),
-            }
-        })
+    fn switch<'a>(&'a self, switch: Switch, terms: &'a Terms) -> Working<'a, Seen> {
+        Box::pin(async move { self.0.engine.switch(&self.0.config().await?, terms, switch).await })
     }
 
     fn read<'a>(&'a self, terms: &'a Terms) -> Working<'a, PowerStatus> {

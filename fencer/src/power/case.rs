@@ -14,7 +14,7 @@ use tokio::time::sleep;
 
 use super::error::PowerError;
 use super::session::{Passage, PowerStatus};
-use super::verdict::{Evidence, Reading, Terms};
+use super::verdict::{Evidence, Reading, Seen, Switch, Terms};
 
 /// The space between two readings of off for whoever once read on after off.
 pub(super) const CONFIRM_MAX: Duration = Duration::from_millis(250);
@@ -112,14 +112,18 @@ impl<'a, A: Asked> Case<'a, A> {
         self.evidence.add(reading);
     }
 
-    /// What was seen, and whether a reading of on came after one of off.
-    pub(super) fn end(self) -> (Evidence, bool) {
-        (self.evidence, self.flapped)
+    /// Reads until power is as ordered or time is up: what was seen, and whether a reading of on came after one of off.
+    pub(super) async fn seen(mut self, order: Switch) -> Result<(Seen, bool), PowerError> {
+        let is_followed = match order {
+            Switch::Off => self.until_off().await?,
+            Switch::On => self.until_on().await?,
+        };
+        Ok((Seen { is_followed, evidence: self.evidence }, self.flapped))
     }
 
     /// Whether two readings in a row, spaced, said off before time was up. A machine that was off already is
     /// looked at for longer than it takes to come up, whatever the time.
-    pub(super) async fn until_off(&mut self) -> Result<bool, PowerError> {
+    async fn until_off(&mut self) -> Result<bool, PowerError> {
         let mut first_off: Option<Instant> = None;
         let mut reading = self.evidence.readings.last().copied();
         loop {
@@ -149,7 +153,7 @@ impl<'a, A: Asked> Case<'a, A> {
     }
 
     /// Whether a reading said on before time was up.
-    pub(super) async fn until_on(&mut self) -> Result<bool, PowerError> {
+    async fn until_on(&mut self) -> Result<bool, PowerError> {
         let mut reading = self.evidence.readings.last().copied();
         loop {
             match reading {

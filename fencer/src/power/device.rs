@@ -14,7 +14,7 @@ use super::error::{PowerError, PowerErrorKind};
 use super::session::PowerStatus;
 use super::trouble::Trouble;
 use super::unwarranted;
-use super::verdict::{Raised, Terms, Verdict};
+use super::verdict::{Raised, Seen, Switch, Terms, Verdict};
 
 /// A session being opened.
 pub type Opening<'a> = Working<'a, Box<dyn PowerSession>>;
@@ -40,12 +40,17 @@ pub trait PowerDevice: fmt::Debug + Send + Sync {
 
     /// Orders hard power off and proves it.
     fn fence<'a>(&'a self, terms: &'a Terms) -> Judging<'a, Verdict> {
-        Box::pin(unwarranted::fence(self, terms))
+        Box::pin(async { Verdict::of(self.switch(Switch::Off, terms).await) })
     }
 
     /// Orders power on and waits until it is read.
     fn raise<'a>(&'a self, terms: &'a Terms) -> Judging<'a, Raised> {
-        Box::pin(unwarranted::raise(self, terms))
+        Box::pin(async { Raised::of(self.switch(Switch::On, terms).await) })
+    }
+
+    /// Orders power off or on, and reads until it is so or time is up.
+    fn switch<'a>(&'a self, switch: Switch, terms: &'a Terms) -> Working<'a, Seen> {
+        Box::pin(unwarranted::switch(self, switch, terms))
     }
 
     /// Reads power once.

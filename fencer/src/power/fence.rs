@@ -19,7 +19,7 @@ use super::error::{Fault, PowerError};
 use super::profile::Profile;
 use super::resolve::{resolve, share};
 use super::session::PowerStatus;
-use super::verdict::{Evidence, Raised, Reading, Terms, Verdict, Who};
+use super::verdict::{Evidence, Raised, Reading, Seen, Switch, Terms, Verdict, Who};
 
 /// Least space between the two readings of off.
 const CONFIRM_MIN: Duration = Duration::from_millis(40);
@@ -30,56 +30,51 @@ const PAUSE_MIN: Duration = Duration::from_millis(4);
 impl Engine {
     /// Orders hard power off and proves it.
     pub async fn fence(&self, bmc: &BmcConfig, terms: &Terms) -> Verdict {
-        match self.carry_out(bmc, terms, Order::Off).await {
-            Ok((true, evidence)) => Verdict::Dead(evidence),
-            Ok((false, evidence)) => Verdict::StillOn(evidence),
-            Err(error) => Verdict::Unknown(error),
-        }
+        Verdict::of(self.switch(bmc, terms, Switch::Off).await)
     }
 
     /// Orders power on and waits until it is read.
     pub async fn power_on(&self, bmc: &BmcConfig, terms: &Terms) -> Raised {
-        match self.carry_out(bmc, terms, Order::On).await {
-            Ok((true, evidence)) => Raised::On(evidence),
-            Ok((false, evidence)) => Raised::StillOff(evidence),
-            Err(error) => Raised::Unknown(error),
-        }
+        Raised::of(self.switch(bmc, terms, Switch::On).await)
     }
 
     /// In one session; begins anew in another when that is used up, as by losses at a slow machine.
-    async fn carry_out(&self, bmc: &BmcConfig, terms: &Terms, order: Order) -> Outcome {
+    pub(super) async fn switch(
+        &self,
+        bmc: &BmcConfig,
+        terms: &Terms,
+        switch: Switch,
+    ) -> Result<Seen, PowerError> {
         let ends = terms.change.map(|change| clock::now() + change);
         loop {
             let left = ends.map(|ends| clock::now().until(ends));
             let terms = Terms { change: left, ..*terms };
-            let outcome = if order == Order::Off {
-                self.fenced(bmc, &terms).await
-            } else {
-                self.raised(bmc, &terms).await
-            };
-            match outcome {
+            match self.switched(bmc, &terms, switch).await {
                 Err(error) if error.is_used_up() && left.is_none_or(|left| !left.is_zero()) => {}
-                outcome => return outcome,
+                seen => return seen,
             }
         }
     }
 
-    /// Whether it is off, in one session.
-    async fn fenced(&self, bmc: &BmcConfig, terms: &Terms) -> Outcome {
-        let (mut case, profile) = self.begin(bmc, terms, Order::Off).await?;
-        let dead = case.until_off().await?;
-        let (evidence, flapped) = case.end();
-        let latency = evidence.latency().filter(|_| dead);
-        self.learn(bmc, profile.with_off(latency, flapped)).await;
-        Ok((dead, evidence))
-    }
-
-    /// Whether it is on, in one session.
-    async fn raised(&self, bmc: &BmcConfig, terms: &Terms) -> Outcome {
-        let (mut case, profile) = self.begin(bmc, terms, Order::On).await?;
-        let on = case.until_on().await?;
-        self.learn(bmc, profile).await;
-        Ok((on, case.end().0))
+    /// In one session.
+    async fn switched(
+        &self,
+        bmc: &BmcConfig,
+        terms: &Terms,
+        switch: Switch,
+    ) -> Result<Seen, PowerError> {
+        let (case, profile) = self.begin(bmc, terms, switch).await?;
+        let (seen, flapped) = case.seen(switch).await?;
+        let latency = seen.evidence.latency().filter(|_| seen.is_followed);
+        self.learn(
+            bmc,
+            match switch {
+                Switch::Off => profile.with_off(latency, flapped),
+                Switch::On => profile,
+            },
+        )
+        .await;
+        Ok(seen)
     }
 
     /// Reads power once.
@@ -106,11 +101,11 @@ impl Engine {
         &self,
         bmc: &'a BmcConfig,
         terms: &'a Terms,
-        order: Order,
+        switch: Switch,
     ) -> Result<(Case<'a, AtBmc<'a>>, Profile), PowerError> {
         let by = clock::now() + terms.silence;
         let Flight { line, facts, given_at, heard, profile } =
-            self.fly(bmc, by, flight_of(order)).await?;
+            self.fly(bmc, by, flight_of(switch)).await?;
         let mismatch = || bmc.failed(Fault::Mismatch);
         let [before @ .., acked, read] = heard.as_slice() else { return Err(mismatch()) };
         let (Some(ack), Answer::Status(status)) = (ack_of(&acked.answer), &read.answer) else {
@@ -124,6 +119,10 @@ impl Engine {
             before: before.iter().filter_map(|before| said_before(before, acked)).max(),
             acked: (acked.at, ack),
             readings: Vec::new(),
+        };
+        let order = match switch {
+            Switch::Off => Order::Off,
+            Switch::On => Order::On,
         };
         let mut case =
             Case::new(AtBmc { bmc, line, order }, terms, evidence).flapping(profile.flaps());
@@ -169,9 +168,6 @@ impl Engine {
         Err(refused.unwrap_or_else(|| bmc.failed(Fault::Mismatch)))
     }
 }
-
-/// Whether power is as ordered, and what was seen.
-type Outcome = Result<(bool, Evidence), PowerError>;
 
 /// A login whose orders have been answered.
 struct Flight {
@@ -230,15 +226,10 @@ impl Asked for AtBmc<'_> {
 
 /// A machine that is to fall is looked at first: one that is off may be on its way up. Twice, because it must be
 /// doubted if the network loses that, which takes long.
-const fn flight_of(order: Order) -> &'static [Order] {
-    match order {
-        Order::Off => &[Order::Status, Order::Status, Order::Off, Order::Status],
-        Order::On => &[Order::On, Order::Status],
-        Order::Diagnose
-        | Order::Status
-        | Order::RestartCause
-        | Order::DeviceId
-        | Order::Watchdog => &[],
+const fn flight_of(switch: Switch) -> &'static [Order] {
+    match switch {
+        Switch::Off => &[Order::Status, Order::Status, Order::Off, Order::Status],
+        Switch::On => &[Order::On, Order::Status],
     }
 }
 

@@ -16,13 +16,13 @@ use palisade_protocol::time::Instant;
 
 use super::Ack;
 use super::agent::Agent;
-use super::device::{Judging, Opening, PowerDevice, PowerSession, Working};
+use super::device::{Opening, PowerDevice, PowerSession, Working};
 use super::error::{PowerError, PowerErrorKind};
 use super::redfish::Redfish;
 use super::session::PowerStatus;
 use super::spared::Spared;
 use super::trouble::Trouble;
-use super::verdict::{CHANGE_MAX, Evidence, Raised, Terms, Verdict};
+use super::verdict::{CHANGE_MAX, Evidence, Seen, Switch, Terms};
 
 /// What each way gets of the time that is left, if a fair share is less: a slow BMC's login.
 const SHARE_MIN: Duration = Duration::from_secs(2);
@@ -117,32 +117,12 @@ impl PowerDevice for Levels {
         self.0.ways.iter().map(|way| way.patience(terms)).sum()
     }
 
-    fn fence<'a>(&'a self, terms: &'a Terms) -> Judging<'a, Verdict> {
-        let fence: Act<Evidence> = |way, terms| {
-            Box::pin(async move {
-                match way.fence(terms).await {
-                    Verdict::Dead(evidence) => Ok(evidence),
-                    Verdict::StillOn(evidence) => Err(stuck("on", &evidence)),
-                    Verdict::Unknown(error) => Err(error),
-                }
-            })
+    fn switch<'a>(&'a self, switch: Switch, terms: &'a Terms) -> Working<'a, Seen> {
+        let act: Act<Seen> = match switch {
+            Switch::Off => |way, terms| Box::pin(followed(way, Switch::Off, terms)),
+            Switch::On => |way, terms| Box::pin(followed(way, Switch::On, terms)),
         };
-        let done = self.0.by_turns(fence, terms);
-        Box::pin(async { done.await.map_or_else(Verdict::Unknown, Verdict::Dead) })
-    }
-
-    fn raise<'a>(&'a self, terms: &'a Terms) -> Judging<'a, Raised> {
-        let raise: Act<Evidence> = |way, terms| {
-            Box::pin(async move {
-                match way.raise(terms).await {
-                    Raised::On(evidence) => Ok(evidence),
-                    Raised::StillOff(evidence) => Err(stuck("off", &evidence)),
-                    Raised::Unknown(error) => Err(error),
-                }
-            })
-        };
-        let done = self.0.by_turns(raise, terms);
-        Box::pin(async { done.await.map_or_else(Raised::Unknown, Raised::On) })
+        Box::pin(self.0.by_turns(act, terms))
     }
 
     fn read<'a>(&'a self, terms: &'a Terms) -> Working<'a, PowerStatus> {
@@ -182,8 +162,22 @@ impl PowerDevice for Levels {
 /// What is wanted of one way, from beginning to end.
 type Act<T> = for<'a> fn(&'a dyn PowerDevice, &'a Terms) -> Working<'a, T>;
 
+/// What one way has followed; it fails if it did not.
+async fn followed(
+    way: &dyn PowerDevice,
+    switch: Switch,
+    terms: &Terms,
+) -> Result<Seen, PowerError> {
+    let seen = way.switch(switch, terms).await?;
+    if seen.is_followed { Ok(seen) } else { Err(stuck(switch, &seen.evidence)) }
+}
+
 /// Obeyed in words only: the next way may be obeyed in deed.
-fn stuck(still: &str, evidence: &Evidence) -> PowerError {
+fn stuck(switch: Switch, evidence: &Evidence) -> PowerError {
+    let still = match switch {
+        Switch::Off => "on",
+        Switch::On => "off",
+    };
     let said = format!("power is still {still}: {}", evidence.course());
     let trouble = Trouble::new(PowerErrorKind::Stuck, said, "look at the machine");
     PowerError::at(evidence.device.clone(), trouble)

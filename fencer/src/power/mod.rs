@@ -41,4 +41,4 @@ pub use palisade_ipmi::watchdog::TimerState;
 pub use session::{Passage, PowerStatus, Session};
 #[cfg(test)]
 pub(crate) use spared::Spared;
-pub use verdict::{Evidence, Raised, Reading, Terms, Verdict, Who};
+pub use verdict::{Evidence, Raised, Reading, Seen, Switch, Terms, Verdict, Who};

@@ -16,11 +16,11 @@ use palisade_protocol::time::Instant;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
-use super::device::{Judging, Opening, PowerDevice, Working};
+use super::device::{Opening, PowerDevice, Working};
 use super::error::PowerError;
 use super::refusal::{Mark, Memory};
 use super::session::PowerStatus;
-use super::verdict::{Raised, Terms, Verdict};
+use super::verdict::{Seen, Switch, Terms};
 
 /// Longest that a look at the files may hold up an order: a dead mount is no change.
 const LOOK_MAX: Duration = Duration::from_millis(500);
@@ -89,29 +89,12 @@ impl PowerDevice for Spared {
         self.way.patience(terms)
     }
 
-    fn fence<'a>(&'a self, terms: &'a Terms) -> Judging<'a, Verdict> {
+    fn switch<'a>(&'a self, switch: Switch, terms: &'a Terms) -> Working<'a, Seen> {
         Box::pin(async move {
-            let begun = match self.ask().await {
-                Ok(begun) => begun,
-                Err(error) => return Verdict::Unknown(error),
-            };
-            let verdict = self.way.fence(terms).await;
-            let failed = if let Verdict::Unknown(error) = &verdict { Some(error) } else { None };
-            self.note(begun, failed).await;
-            verdict
-        })
-    }
-
-    fn raise<'a>(&'a self, terms: &'a Terms) -> Judging<'a, Raised> {
-        Box::pin(async move {
-            let begun = match self.ask().await {
-                Ok(begun) => begun,
-                Err(error) => return Raised::Unknown(error),
-            };
-            let raised = self.way.raise(terms).await;
-            let failed = if let Raised::Unknown(error) = &raised { Some(error) } else { None };
-            self.note(begun, failed).await;
-            raised
+            let begun = self.ask().await?;
+            let seen = self.way.switch(switch, terms).await;
+            self.note(begun, seen.as_ref().err()).await;
+            seen
         })
     }
 

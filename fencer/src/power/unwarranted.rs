@@ -13,34 +13,15 @@ use super::case::{Asked, CONFIRM_MAX, Case};
 use super::device::{PowerDevice, PowerSession};
 use super::error::PowerError;
 use super::session::{Passage, PowerStatus};
-use super::verdict::{Evidence, Raised, Terms, Verdict};
+use super::verdict::{Evidence, Seen, Switch, Terms};
 
-/// Orders hard power off and proves it.
-pub(super) async fn fence<D: PowerDevice + ?Sized>(device: &D, terms: &Terms) -> Verdict {
-    let outcome = async {
-        let mut case = begin(device, terms, Order::Off).await?;
-        let is_dead = case.until_off().await?;
-        Ok((is_dead, case.end().0))
-    };
-    match outcome.await {
-        Ok((true, evidence)) => Verdict::Dead(evidence),
-        Ok((false, evidence)) => Verdict::StillOn(evidence),
-        Err(error) => Verdict::Unknown(error),
-    }
-}
-
-/// Orders power on and waits until it is read.
-pub(super) async fn raise<D: PowerDevice + ?Sized>(device: &D, terms: &Terms) -> Raised {
-    let outcome = async {
-        let mut case = begin(device, terms, Order::On).await?;
-        let is_on = case.until_on().await?;
-        Ok((is_on, case.end().0))
-    };
-    match outcome.await {
-        Ok((true, evidence)) => Raised::On(evidence),
-        Ok((false, evidence)) => Raised::StillOff(evidence),
-        Err(error) => Raised::Unknown(error),
-    }
+/// Orders power off or on, and reads until it is so or time is up.
+pub(super) async fn switch<D: PowerDevice + ?Sized>(
+    device: &D,
+    switch: Switch,
+    terms: &Terms,
+) -> Result<Seen, PowerError> {
+    begin(device, terms, switch).await?.seen(switch).await.map(|(seen, _)| seen)
 }
 
 /// Reads power once.
@@ -55,17 +36,17 @@ pub(super) async fn read<D: PowerDevice + ?Sized>(
 async fn begin<'a, D: PowerDevice + ?Sized>(
     device: &D,
     terms: &'a Terms,
-    order: Order,
+    order: Switch,
 ) -> Result<Case<'a, InSession>, PowerError> {
     let patience = device.patience(terms);
     let session = device.open(clock::now() + patience).await?;
     let mut asked = InSession { session, order };
     let before = match order {
-        Order::Off => {
+        Switch::Off => {
             let read = asked.power(clock::now() + patience).await.ok();
             read.and_then(|(_, status)| said_before(&status))
         }
-        Order::On => None,
+        Switch::On => None,
     };
     let ordered_at = clock::now();
     let ack = asked.order(ordered_at + patience).await?;
@@ -81,24 +62,18 @@ fn said_before(status: &PowerStatus) -> Option<bool> {
     (status.passage != Some(Passage::PoweringOn)).then_some(status.on)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Order {
-    Off,
-    On,
-}
-
 /// A device in the session of the order.
 struct InSession {
     session: Box<dyn PowerSession>,
-    order: Order,
+    order: Switch,
 }
 
 impl InSession {
     async fn order(&mut self, by: Instant) -> Result<Ack, PowerError> {
         self.session.set_deadline(by);
         match self.order {
-            Order::Off => self.session.off().await,
-            Order::On => self.session.on().await,
+            Switch::Off => self.session.off().await,
+            Switch::On => self.session.on().await,
         }
     }
 }

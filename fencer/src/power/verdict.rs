@@ -53,6 +53,24 @@ impl Default for Terms {
     }
 }
 
+/// Which way power is ordered to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Switch {
+    /// Hard off.
+    Off,
+    /// On.
+    On,
+}
+
+/// What was seen of an order that was taken. Callers are given it under names, as [`Verdict`] or [`Raised`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Seen {
+    /// Whether power was read as ordered before time was up: off twice, with no reading of on between.
+    pub(super) is_followed: bool,
+    pub(super) evidence: Evidence,
+}
+
 /// What came of an order to power off. There is nothing else, and no deadline makes a machine dead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
@@ -75,6 +93,28 @@ pub enum Raised {
     StillOff(Evidence),
     /// Could not be found out.
     Unknown(PowerError),
+}
+
+impl Verdict {
+    /// What came of an order to power off.
+    pub(super) fn of(off: Result<Seen, PowerError>) -> Self {
+        match off {
+            Ok(Seen { is_followed: true, evidence }) => Self::Dead(evidence),
+            Ok(Seen { is_followed: false, evidence }) => Self::StillOn(evidence),
+            Err(error) => Self::Unknown(error),
+        }
+    }
+}
+
+impl Raised {
+    /// What came of an order to power on.
+    pub(super) fn of(on: Result<Seen, PowerError>) -> Self {
+        match on {
+            Ok(Seen { is_followed: true, evidence }) => Self::On(evidence),
+            Ok(Seen { is_followed: false, evidence }) => Self::StillOff(evidence),
+            Err(error) => Self::Unknown(error),
+        }
+    }
 }
 
 /// What was ordered at which device, and what it said.

@@ -1,7 +1,7 @@
 //! Stories of several ways to one machine's power.
 
 use super::*;
-use crate::power::{LastPowerEvent, RestorePolicy};
+use crate::power::{LastPowerEvent, Raised, RestorePolicy, Verdict};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 

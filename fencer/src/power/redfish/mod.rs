@@ -28,11 +28,11 @@ use self::request::Badge;
 use self::secrets::Secrets;
 use self::session::Session;
 use self::tls::Terms;
-use super::device::{Judging, Opening, PowerDevice, PowerSession};
+use super::device::{Opening, PowerDevice, PowerSession, Working};
 use super::error::{PowerError, PowerErrorKind};
 use super::trouble::Trouble;
 use super::unwarranted;
-use super::verdict::{Raised, Verdict};
+use super::verdict::{Seen, Switch};
 use crate::power;
 
 /// Longest that opening a session may take where the caller's patience is less.
@@ -103,25 +103,15 @@ impl PowerDevice for Redfish {
         terms.silence.max(OPEN_MAX)
     }
 
-    fn fence<'a>(&'a self, terms: &'a power::Terms) -> Judging<'a, Verdict> {
+    fn switch<'a>(&'a self, switch: Switch, terms: &'a power::Terms) -> Working<'a, Seen> {
         Box::pin(async move {
             let began = clock::now();
-            let verdict = unwarranted::fence(self, terms).await;
-            if !matches!(&verdict, Verdict::Unknown(error) if error.kind() == ENDED) {
-                return verdict;
+            match unwarranted::switch(self, switch, terms).await {
+                Err(error) if error.kind() == ENDED => {
+                    unwarranted::switch(self, switch, &what_is_left_of(terms, began)).await
+                }
+                seen => seen,
             }
-            unwarranted::fence(self, &what_is_left_of(terms, began)).await
-        })
-    }
-
-    fn raise<'a>(&'a self, terms: &'a power::Terms) -> Judging<'a, Raised> {
-        Box::pin(async move {
-            let began = clock::now();
-            let raised = unwarranted::raise(self, terms).await;
-            if !matches!(&raised, Raised::Unknown(error) if error.kind() == ENDED) {
-                return raised;
-            }
-            unwarranted::raise(self, &what_is_left_of(terms, began)).await
         })
     }
 
