@@ -28,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::power::redfish::{self, End};
 use args::Args;
 use palisade_host::failure::Failure;
 
@@ -55,7 +56,9 @@ fn start(args: &Args) -> Result<(), Failure> {
     let runtime = runtime.enable_all().build().map_err(Failure::machine)?;
     let ended = runtime.block_on(async {
         let (engine, control) = prepare::prepare(args)?;
-        run::run(engine, control).await.map_err(Failure::machine)
+        let ended = run::run(engine, control).await.map_err(Failure::machine);
+        redfish::farewell(End::Told).await;
+        ended
     });
     // A name that is being resolved, or a mount that does not answer, must not hold up the end.
     runtime.shutdown_background();

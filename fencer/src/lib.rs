@@ -15,5 +15,6 @@ pub mod place;
 pub mod power;
 pub mod status;
 pub mod streams;
+mod tally;
 
 pub use daemon::main_with;

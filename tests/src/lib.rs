@@ -5,6 +5,7 @@ pub mod fuzz;
 pub mod guest;
 pub mod ipmi_sim;
 pub mod programs;
+pub mod redfish;
 pub mod series;
 pub mod smt;
 pub mod tree;

@@ -6,11 +6,11 @@
 
 use std::io::{self, PipeWriter, Read as _};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::unistd::Pid;
 use tokio::process::Child;
-use tokio::sync::Notify;
+
+use crate::tally::{Counted, Tally};
 
 /// In the standard of every system that has fence agents.
 const SHELL: &str = "/bin/sh";
@@ -19,10 +19,7 @@ const SHELL: &str = "/bin/sh";
 const WATCH: &str = "trap '' HUP INT QUIT TERM; echo; read -r end; kill -KILL 0";
 
 /// Guards that stand, in this process.
-static STANDING: AtomicUsize = AtomicUsize::new(0);
-
-/// Told of each that stands no more.
-static GONE: Notify = Notify::const_new();
+static STANDING: Tally = Tally::new();
 
 /// A guard that stands. Dropped, it kills its group.
 #[derive(Debug)]
@@ -38,7 +35,7 @@ impl Guard {
     /// Starts one in a new group and waits until it stands, which may wait for a disk: not on the loop.
     /// Needs a tokio runtime.
     pub(super) fn start() -> io::Result<Self> {
-        let counted = Counted::new();
+        let counted = STANDING.one();
         let (line, held) = io::pipe()?;
         let (mut ready, say) = io::pipe()?;
         let mut command = super::command(SHELL);
@@ -66,29 +63,5 @@ impl Guard {
 
 /// Until no guard stands any more.
 pub(super) async fn none_stands() {
-    loop {
-        let gone = GONE.notified();
-        if STANDING.load(Ordering::SeqCst) == 0 {
-            return;
-        }
-        gone.await;
-    }
-}
-
-/// One of those that stand.
-#[derive(Debug)]
-struct Counted;
-
-impl Counted {
-    fn new() -> Self {
-        STANDING.fetch_add(1, Ordering::SeqCst);
-        Self
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        STANDING.fetch_sub(1, Ordering::SeqCst);
-        GONE.notify_waiters();
-    }
+    STANDING.none_left().await;
 }

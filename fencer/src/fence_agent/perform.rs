@@ -15,9 +15,7 @@ use super::handover::Handover;
 use super::request::Terms;
 use super::syslog::{self, Grade};
 use super::target::Target;
-use crate::power::{
-    self, Evidence, PowerDevice, PowerError, PowerErrorKind, Raised, Verdict, redfish,
-};
+use crate::power::{self, Evidence, PowerDevice, PowerError, PowerErrorKind, Raised, Verdict};
 
 /// How long a reboot that has no fencer to leave the machine to looks whether it comes on: off is verified,
 /// and the caller waits to hear of it.
@@ -38,7 +36,6 @@ pub(super) async fn all(
         async move { one(action, &machine, &terms).await }
     });
     let outcomes = at_once(works).await;
-    redfish::farewell().await;
     let broken = || Err(Failed::new("its task broke; report this"));
     let outcomes = outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(broken)).collect();
     conclude(action, &names, outcomes)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use palisade_host::config::{Cluster, PowerLevel};
+use palisade_host::config::Cluster;
 use palisade_host::secret::Secret;
 use tokio::runtime::Builder;
 
@@ -19,6 +19,7 @@ use super::target::{Target, Targets, plugs};
 use super::termination;
 use super::values::Values;
 use crate::power::Engine;
+use crate::power::redfish::{self, End};
 use crate::{child, place, power};
 
 /// What is asked, of which machines, on which terms.
@@ -76,8 +77,8 @@ impl Request {
                 Ok(Answer::Done)
             }
             Way::Devices(at) if self.action == Action::List => at.list(),
-            Way::Devices(at) if at.starts_programs() => {
-                on_a_loop(with_programs(at.carry_out(self.action, self.delay)))
+            Way::Devices(at) if at.has_other_ways() => {
+                on_a_loop(leaving_nothing(at.carry_out(self.action, self.delay)))
             }
             Way::Devices(at) => on_a_loop(at.carry_out(self.action, self.delay)),
             Way::Fencer(wish) => on_a_loop(async {
@@ -133,11 +134,10 @@ fn wish(values: &Values) -> Result<Wish, Failed> {
 }
 
 impl AtDevices {
-    /// Whether other fence agents may be started for it.
-    fn starts_programs(&self) -> bool {
+    /// Whether it may start other fence agents, or hold sessions that a service keeps.
+    fn has_other_ways(&self) -> bool {
         let Targets::Cluster { cluster, .. } = &self.targets else { return false };
-        let mut levels = cluster.nodes.iter().flat_map(|node| &node.power);
-        levels.any(|level| matches!(level, PowerLevel::Agent(_)))
+        cluster.nodes.iter().any(|node| !node.power.is_empty())
     }
 
     fn list(&self) -> Result<Answer, Failed> {
@@ -197,12 +197,13 @@ fn no_password() -> Secret {
     Secret::new(String::new())
 }
 
-/// Ends when all is over that the work started, also where this process is told to end.
-async fn with_programs(
+/// Ends when all is over that the work started, and given back what it held, also where this process is told to end.
+async fn leaving_nothing(
     work: impl Future<Output = Result<Answer, Failed>>,
 ) -> Result<Answer, Failed> {
     let done = termination::unless_told(work).await;
-    child::farewell().await;
+    let end = if done.is_some() { End::Done } else { End::Told };
+    tokio::join!(child::farewell(), redfish::farewell(end));
     done.unwrap_or_else(|| Err(termination::end()))
 }
 

@@ -1,5 +1,5 @@
-//! SIGTERM while this agent may have programs running: they end first, and then it ends by that signal, as
-//! its caller expects.
+//! SIGTERM while this agent may have programs running or sessions open: they end first, and then it ends by that
+//! signal, as its caller expects.
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigHandler, Signal, raise, signal};

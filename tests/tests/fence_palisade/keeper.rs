@@ -3,10 +3,12 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use palisade_fencer::control::{Answer, Request, ask};
 use palisade_fencer::status::{Stand, Status};
 use palisade_host::clock;
@@ -34,9 +36,15 @@ impl Keeper {
 
     /// The same with more about the last of them.
     pub(super) fn start_with(nodes: &[(&str, SocketAddr)], last: &str) -> Self {
+        let keeper = Self::begun(nodes, last);
+        keeper.wait_until("it serves", |status| status.stand == Stand::Serving);
+        keeper
+    }
+
+    /// The same, not waited for.
+    pub(super) fn begun(nodes: &[(&str, SocketAddr)], last: &str) -> Self {
         let mut keeper = Self::written(nodes, last);
         keeper.run();
-        keeper.wait_until("it serves", |status| status.stand == Stand::Serving);
         keeper
     }
 
@@ -96,6 +104,13 @@ impl Keeper {
         if let Some(mut running) = self.running.take() {
             running.kill().and_then(|()| running.wait()).unwrap();
         }
+    }
+
+    /// Tells it to end, and how it ended.
+    pub(super) fn stop(&mut self) -> ExitStatus {
+        let mut running = self.running.take().unwrap();
+        kill(Pid::from_raw(running.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
+        running.wait().unwrap()
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {

@@ -8,6 +8,7 @@ mod alike;
 mod cluster;
 mod contract;
 mod exact;
+mod given_back;
 mod handover;
 mod keeper;
 mod learned;

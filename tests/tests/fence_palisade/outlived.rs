@@ -69,7 +69,7 @@ fn can_act(id: u32) -> bool {
     status.lines().any(|line| line.starts_with("State:") && !line.contains(['Z', 'X']))
 }
 
-fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+pub(super) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let by = clock::now() + AMPLE;
     while !is_so() {
         assert!(clock::now() < by, "waited in vain: {what}");

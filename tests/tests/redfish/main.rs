@@ -1,7 +1,6 @@
 //! Redfish services as power devices: one that nobody here wrote, and one that misbehaves in every way.
 #![cfg(test)]
 
-mod stub;
 mod sushy;
 
 use std::fs::{self, Permissions};
@@ -10,7 +9,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use palisade_fencer::power::redfish::{Redfish, farewell};
+use palisade_fencer::power::redfish::{End, Redfish, farewell};
 use palisade_fencer::power::{
     Ack, PowerDevice, PowerError, PowerErrorKind, PowerSession, Raised, RestorePolicy, Terms,
     Verdict,
@@ -18,9 +17,9 @@ use palisade_fencer::power::{
 use palisade_host::clock;
 use palisade_host::config::{self, HttpPlace, RedfishLogin, Trust};
 use palisade_protocol::time::Instant;
+use palisade_tests::redfish::{self as stub, Answer, Stub};
 use tempfile::TempDir;
 
-use self::stub::{Answer, Stub};
 use self::sushy::{Sushy, Valid};
 
 /// Far longer than anything here takes unless it is broken.
@@ -243,7 +242,7 @@ async fn a_session_is_made_used_over_one_connection_and_given_back() {
     assert_eq!(session.on().await.unwrap(), Ack::Accepted);
     assert!(session.status().await.unwrap().on);
     drop(session);
-    farewell().await;
+    farewell(End::Done).await;
     assert_eq!(stub.inner().sessions.len(), 0);
     assert_eq!(stub.inner().connections, 1);
 }
@@ -257,7 +256,7 @@ async fn a_connection_that_was_hung_up_is_replaced_and_the_session_goes_on() {
     assert_eq!(session.off().await.unwrap(), Ack::Accepted);
     assert!(!session.status().await.unwrap().on);
     drop(session);
-    farewell().await;
+    farewell(End::Done).await;
     let inner = stub.inner();
     assert_eq!(inner.sessions.len(), 0);
     assert_eq!(inner.connections, inner.seen.len(), "each request over a connection of its own");
@@ -270,7 +269,7 @@ async fn logins_that_fail_leave_no_session_behind() {
     for _ in 0..6 {
         let error = Account::at_stub(&stub).refused().await;
         assert_tells(&error, PowerErrorKind::HttpStatus(500), "status 500, no reason given");
-        farewell().await;
+        farewell(End::Done).await;
     }
     assert_eq!(stub.inner().sessions.len(), 0);
 }
@@ -358,7 +357,7 @@ async fn a_session_is_given_back_by_whichever_of_its_links_leads_to_the_service(
         stub.inner().own_link = Some(own_link.to_owned());
         for _ in 0..6 {
             drop(account.open().await);
-            farewell().await;
+            farewell(End::Done).await;
         }
     }
     assert!(stub.inner().sessions.is_empty());

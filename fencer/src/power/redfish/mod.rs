@@ -38,6 +38,9 @@ use crate::power;
 /// Longest that opening a session may take where the caller's patience is less.
 const OPEN_MAX: Duration = Duration::from_secs(10);
 
+/// How long sessions are given back by a program that was told to end.
+const TOLD_MAX: Duration = Duration::from_secs(1);
+
 /// A system behind a Redfish service, and the account to use.
 #[derive(Clone, Debug)]
 pub struct Redfish {
@@ -61,7 +64,7 @@ impl Redfish {
         let secrets = Secrets::of(&self.config.user, &password);
         let mut session = Session::new(self.clone(), terms, secrets, by);
         match self.config.login {
-            RedfishLogin::Session => session.log_in(&password).await?,
+            RedfishLogin::Session => session = session.logged_in(password).await?,
             RedfishLogin::Basic => {
                 session.show(Badge::Basic { user: self.config.user.clone(), password });
             }
@@ -132,10 +135,23 @@ fn what_is_left_of(terms: &power::Terms, began: Instant) -> power::Terms {
     power::Terms { change, ..*terms }
 }
 
-/// Waits until the sessions that were dropped have been given back, for two seconds at most: for
-/// programs that are about to end. Services have few slots, and keep a forgotten one for half an hour.
-pub async fn farewell() {
-    session::farewell().await;
+/// How a program ends that has held sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// By itself: services take a second for an answer.
+    Done,
+    /// Told to: whoever told it waits.
+    Told,
+}
+
+/// Waits until every session has been given back, for two seconds at most, for one if told to end: for programs that
+/// have dropped what they did. Services have few slots, and keep a forgotten one for half an hour.
+pub async fn farewell(end: End) {
+    session::farewell(match end {
+        End::Done => session::FAREWELL_MAX,
+        End::Told => TOLD_MAX,
+    })
+    .await;
 }
 
 fn read_files(config: &config::Redfish) -> Result<(Secret, Option<Terms>), Trouble> {

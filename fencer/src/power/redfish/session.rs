@@ -2,7 +2,6 @@
 //!
 //! Has no opinion of its own. Given up, it gives its slot at the service back.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use palisade_host::clock;
@@ -11,7 +10,7 @@ use palisade_host::secret::Secret;
 use palisade_protocol::time::Instant;
 use serde::Serialize;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::Redfish;
 use super::line::Line;
@@ -26,6 +25,7 @@ use crate::power::error::PowerErrorKind;
 use crate::power::session::PowerStatus;
 use crate::power::trouble::Trouble;
 use crate::power::{Ack, LastPowerEvent};
+use crate::tally::{Counted, Tally};
 
 /// Where sessions are made. [DSP0266 §13.3.4]
 const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
@@ -34,7 +34,10 @@ const SESSIONS: &str = "/redfish/v1/SessionService/Sessions";
 const SYSTEMS: &str = "/redfish/v1/Systems";
 
 /// How long a slot is tried to be given back.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(super) const FAREWELL_MAX: Duration = Duration::from_secs(2);
+
+/// Sessions that are being made, are open or are being given back, in this process.
+static HELD: Tally = Tally::new();
 
 /// An open session.
 pub(super) struct Session {
@@ -45,6 +48,7 @@ pub(super) struct Session {
     system: String,
     reset: Option<Reset>,
     by: Instant,
+    counted: Option<Counted>,
 }
 
 /// A new session. [DSP0268, Session]
@@ -72,7 +76,8 @@ impl Session {
     ) -> Self {
         let place = device.config.place.clone();
         let line = Line { place, terms, badge: Badge::None, secrets, connection: None };
-        Self { device, line, own: None, system: String::new(), reset: None, by }
+        let (system, counted) = (String::new(), Some(HELD.one()));
+        Self { device, line, own: None, system, reset: None, by, counted }
     }
 
     /// Shows `badge` with each request from now on.
@@ -80,8 +85,14 @@ impl Session {
         self.line.badge = badge;
     }
 
-    /// Has the service make a session of its own for the account.
-    pub(super) async fn log_in(&mut self, password: &Secret) -> Result<(), Trouble> {
+    /// Has the service make a session of its own for the account. Goes on in a task of its own: one that
+    /// the service has made while nobody waits for it any more is given back.
+    pub(super) async fn logged_in(mut self, password: Secret) -> Result<Self, Trouble> {
+        let login = tokio::spawn(async move { self.log_in(&password).await.map(|()| self) });
+        login.await.map_err(|broken| Trouble::local("logging in", broken))?
+    }
+
+    async fn log_in(&mut self, password: &Secret) -> Result<(), Trouble> {
         let config::Redfish { user, .. } = self.device.config.as_ref();
         let account = Account { user_name: user, password: password.expose() };
         let reply = self.line.ask("POST", SESSIONS, Some(&account), self.by).await?;
@@ -247,30 +258,25 @@ impl Drop for Session {
         let (place, terms) = (self.line.place.clone(), self.line.terms.clone());
         let secrets = std::mem::take(&mut self.line.secrets);
         let line = Line { place, terms, badge, secrets, connection };
-        let leaving = runtime.spawn(leave(line, own));
-        let mut all = LEAVING.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|task| !task.is_finished());
-        all.push(leaving);
+        runtime.spawn(leave(line, own, self.counted.take()));
     }
 }
 
-/// Sessions that are being given back.
-static LEAVING: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
-
-async fn leave(mut line: Line, own: String) {
-    let by = clock::now() + FAREWELL;
+async fn leave(mut line: Line, own: String, counted: Option<Counted>) {
+    let by = clock::now() + FAREWELL_MAX;
     if let Err(trouble) = line.ask("DELETE", &own, None::<&Order>, by).await {
         log::debug!("redfish {}: a session was not given back: {trouble}", line.place);
     }
+    drop(counted);
 }
 
-/// Waits until all sessions that were dropped have been given back, at most for two seconds each.
-pub(super) async fn farewell() {
-    let all = std::mem::take(&mut *LEAVING.lock().unwrap_or_else(PoisonError::into_inner));
-    for task in all {
-        if let Err(broken) = task.await {
-            log::debug!("a session was not given back: {broken}");
-        }
+/// Waits until every session has been given back, and no longer than `longest`.
+pub(super) async fn farewell(longest: Duration) {
+    if timeout(longest, HELD.none_left()).await.is_err() {
+        let ms = longest.as_millis();
+        log::warn!(
+            "redfish: a session was not given back within {ms} ms; its service ends it when long idle"
+        );
     }
 }
 

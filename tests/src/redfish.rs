@@ -1,5 +1,11 @@
 //! A Redfish service of our own, for what the foreign one does not do: sessions, and every kind of
-//! misbehaviour. On loopback only.
+//! misbehaviour. On loopback only. Needs a tokio runtime.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a rig that cannot be set up must stop what uses it"
+)]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::SocketAddr;
@@ -11,17 +17,17 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
 
 /// Its only account.
-pub(super) const USER: &str = "palisade";
+pub const USER: &str = "palisade";
 
 /// That account's password.
-pub(super) const PASSWORD: &str = "pass\"word\\ü";
+pub const PASSWORD: &str = "pass\"word\\ü";
 
 /// Its only system.
-pub(super) const SYSTEM: &str = "/redfish/v1/Systems/1";
+pub const SYSTEM: &str = "/redfish/v1/Systems/1";
 
 /// What it does with a request.
-#[derive(Clone)]
-pub(super) enum Answer {
+#[derive(Clone, Debug)]
+pub enum Answer {
     /// These bytes.
     Raw(Vec<u8>),
     /// These bytes, then the end of the connection.
@@ -35,44 +41,48 @@ pub(super) enum Answer {
 }
 
 /// A running service.
-#[derive(Clone)]
-pub(super) struct Stub {
-    pub(super) address: SocketAddr,
+#[derive(Clone, Debug)]
+pub struct Stub {
+    /// Where it listens.
+    pub address: SocketAddr,
     inner: Arc<Mutex<Inner>>,
 }
 
-#[derive(Default)]
-pub(super) struct Inner {
+/// How it is, and what it was asked.
+#[derive(Debug, Default)]
+pub struct Inner {
     /// Its machine's power.
-    pub(super) state: String,
+    pub state: String,
     /// Open sessions, by number.
-    pub(super) sessions: BTreeSet<u32>,
+    pub sessions: BTreeSet<u32>,
     /// Every request: `METHOD path body`.
-    pub(super) seen: Vec<String>,
+    pub seen: Vec<String>,
     /// Connections taken.
-    pub(super) connections: usize,
+    pub connections: usize,
     /// Hangs up after so many requests.
-    pub(super) requests_max: Option<usize>,
+    pub requests_max: Option<usize>,
     /// What is done instead, by `METHOD path`.
-    pub(super) odd: BTreeMap<String, Answer>,
+    pub odd: BTreeMap<String, Answer>,
+    /// How long after it has done what was asked it answers, by `METHOD path`.
+    pub slow: BTreeMap<String, Duration>,
     /// Values of `ResetType@Redfish.AllowableValues`, as JSON; none if it tells them elsewhere.
-    pub(super) allowed: Option<String>,
+    pub allowed: Option<String>,
     /// What it calls itself in `Location`, before the path.
-    pub(super) location: String,
+    pub location: String,
     /// What it calls itself in the link that a session has to itself; none if it has no such link.
-    pub(super) own_link: Option<String>,
+    pub own_link: Option<String>,
     /// Its machine's power after each time it was asked for, in turn.
-    pub(super) to_come: VecDeque<&'static str>,
+    pub to_come: VecDeque<&'static str>,
     /// Takes orders, and its machine stays as it is.
-    pub(super) is_stuck: bool,
+    pub is_stuck: bool,
     /// Ends all sessions, once, when it is asked what `METHOD path` says, for the so-manieth time.
-    pub(super) ends_sessions: Option<(String, usize)>,
+    pub ends_sessions: Option<(String, usize)>,
     made: u32,
 }
 
 impl Stub {
     /// A service whose machine is on.
-    pub(super) async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let allowed = Some(r#"["On","ForceOff","GracefulShutdown","ForceRestart"]"#.to_owned());
         let inner = Inner { state: "On".to_owned(), allowed, ..Inner::default() };
@@ -88,11 +98,16 @@ impl Stub {
         stub
     }
 
-    pub(super) fn inner(&self) -> MutexGuard<'_, Inner> {
+    /// How it is now. Held, it answers nothing.
+    ///
+    /// # Panics
+    /// If it has broken.
+    pub fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap()
     }
 
-    pub(super) fn answer(&self, request: &str, answer: Answer) {
+    /// From now on it answers so when it is asked what `METHOD path` says.
+    pub fn answer(&self, request: &str, answer: Answer) {
         self.inner().odd.insert(request.to_owned(), answer);
     }
 
@@ -105,6 +120,7 @@ impl Stub {
             let is_last = self.inner().requests_max.is_some_and(|most| served >= most);
             let odd = self.note(&request);
             let answer = odd.unwrap_or_else(|| Answer::Raw(self.inner().honest(&request)));
+            self.wait_at(&request).await;
             let sent = carry_out(&mut stream, answer).await;
             if !sent || is_last {
                 return;
@@ -112,9 +128,17 @@ impl Stub {
         }
     }
 
+    /// Before the answer, as if it were slow.
+    async fn wait_at(&self, request: &Request) {
+        let pause = self.inner().slow.get(&request.name()).copied();
+        if let Some(pause) = pause {
+            sleep(pause).await;
+        }
+    }
+
     fn note(&self, request: &Request) -> Option<Answer> {
         let mut inner = self.inner();
-        let name = format!("{} {}", request.method, request.path);
+        let name = request.name();
         inner.seen.push(format!("{name} {}", request.body));
         inner.odd.get(&name).cloned()
     }
@@ -158,6 +182,12 @@ struct Request {
     body: String,
 }
 
+impl Request {
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+}
+
 async fn next_request(stream: &mut TcpStream, raw: &mut Vec<u8>) -> Option<Request> {
     loop {
         if let Some((request, length)) = whole(raw) {
@@ -182,7 +212,7 @@ fn whole(raw: &[u8]) -> Option<(Request, usize)> {
 }
 
 /// A whole reply.
-pub(super) fn reply(status: u16, fields: &str, body: &str) -> Vec<u8> {
+pub fn reply(status: u16, fields: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n{fields}\r\n{body}", body.len()).into()
 }
 
@@ -217,7 +247,7 @@ impl Inner {
 
     fn end_sessions_if_it_is_time(&mut self, request: &Request) {
         let Some((name, left)) = &mut self.ends_sessions else { return };
-        if *name != format!("{} {}", request.method, request.path) {
+        if *name != request.name() {
             return;
         }
         *left -= 1;
@@ -282,7 +312,7 @@ impl Inner {
 }
 
 /// A failure as [DSP0266 §8.6] words it.
-pub(super) fn failure(status: u16, name: &str, message: &str) -> Vec<u8> {
+pub fn failure(status: u16, name: &str, message: &str) -> Vec<u8> {
     let body = format!(
         r#"{{"error":{{"code":"Base.1.8.GeneralError","message":"see below","@Message.ExtendedInfo":[
         {{"MessageId":"Base.1.8.{name}","Message":{}}}]}}}}"#,
