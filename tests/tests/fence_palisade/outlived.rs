@@ -1,4 +1,4 @@
-//! Nothing that the agent started for power outlives it: not another fence agent that is deaf, nor what that
+//! Nothing that the agent, or a fencer, started for power outlives it: not another fence agent that is deaf, nor what that
 //! one left behind, and by whatever the agent itself ends.
 //!
 //! Those that it should have ended end by themselves within a minute.
@@ -11,8 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use palisade_host::clock;
 
+use super::keeper::Keeper;
 use super::levels::{Alpha, Script};
-use super::rig::{AMPLE, assert_fails, code, ours, start, stderr};
+use super::rig::{AMPLE, assert_fails, code, free_port, ours, start, stderr};
 
 /// Told to order off, it notes its processes and goes on, whoever asks it to end.
 const DEAF: &str = "[ $action = off ] || exit 0\ntrap 'echo yes >asked' TERM\nsleep 60 &\n\
@@ -103,6 +104,16 @@ fn ended_unawares_it_takes_its_agents_with_it() {
         assert_eq!(held.ended_by(signal).signal(), Some(signal as i32));
         wait_until("all are dead", || alive(&held.script).is_empty());
     }
+}
+
+#[test]
+fn a_fencer_ended_unawares_takes_its_agents_with_it() {
+    let script = Script::new(&DEAF.replace("off", "status"));
+    let mut keeper = Keeper::begun(&[("alpha", free_port())], &script.level());
+    wait_until("it looks at the power", || script.path("processes").exists());
+    assert_eq!(alive(&script).len(), 2);
+    keeper.kill();
+    wait_until("all are dead", || alive(&script).is_empty());
 }
 
 #[test]
