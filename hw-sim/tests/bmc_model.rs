@@ -8,7 +8,7 @@ use palisade_hw::bmc::{Bmc, Event as Happened, Ipmb, Privilege, Secret, Settings
 use palisade_hw::fault::{Fault, Plan};
 use palisade_hw::power::{RestorePolicy, StartReason, What, Wiring};
 use palisade_ipmi::client::{
-    Ack, Answer, Client, ClientError, Declined, Event, Input, Login, Order,
+    Ack, Answer, Client, ClientError, Declined, Event, Input, Limit, Login, Order,
 };
 use palisade_ipmi::suite::Suite;
 use palisade_protocol::time::{Duration, Instant, earliest};
@@ -55,7 +55,7 @@ impl Table {
         let now = Instant::from_millis(1_000);
         Self {
             bmc: Bmc::new(settings),
-            client: Client::new(login, [5; 32], now, now + Duration::from_secs(10)),
+            client: Client::new(login, [5; 32], now, Limit::at(now + Duration::from_secs(10))),
             now,
             to_bmc: BTreeMap::new(),
             to_client: BTreeMap::new(),
@@ -70,7 +70,7 @@ impl Table {
 
     fn order(&mut self, order: Order) -> Event {
         let by = self.now + Duration::from_secs(5);
-        self.give(Input::Order { order, by }).unwrap_or_else(|| self.run())
+        self.give(Input::Order { order, by: Some(by) }).unwrap_or_else(|| self.run())
     }
 
     fn answer(&mut self, order: Order) -> Answer {
@@ -159,7 +159,7 @@ impl Table {
     /// Another console with the right password, for `suites`.
     fn new_client(&mut self, suites: &[Suite]) {
         let (seed, by) = ([7; 32], self.now + Duration::from_secs(10));
-        self.client = Client::new(login("right", suites), seed, self.now, by);
+        self.client = Client::new(login("right", suites), seed, self.now, Limit::at(by));
         (self.to_bmc, self.to_client) = (BTreeMap::new(), BTreeMap::new());
     }
 
@@ -333,8 +333,12 @@ fn a_rebooted_bmc_has_forgotten_its_sessions_but_not_its_machine() {
     assert!(matches!(event, Event::Failed(_)), "{event:?}");
     let now = table.now;
     assert!(table.bmc.is_on(now));
-    table.client =
-        Client::new(login("right", &[Suite::Sha256]), [6; 32], now, now + Duration::from_secs(9));
+    table.client = Client::new(
+        login("right", &[Suite::Sha256]),
+        [6; 32],
+        now,
+        Limit::at(now + Duration::from_secs(9)),
+    );
     assert!(is_open(&table.log_in()));
 }
 
@@ -355,8 +359,12 @@ fn without_mains_bmc_and_machine_are_silent_and_the_policy_decides_what_comes_ba
     table.bmc.mains_return(table.now);
     assert!(table.bmc.is_on(table.now));
     let now = table.now;
-    table.client =
-        Client::new(login("right", &[Suite::Sha256]), [7; 32], now, now + Duration::from_secs(9));
+    table.client = Client::new(
+        login("right", &[Suite::Sha256]),
+        [7; 32],
+        now,
+        Limit::at(now + Duration::from_secs(9)),
+    );
     assert!(is_open(&table.log_in()));
     let Answer::Status(status) = table.answer(Order::Status) else { panic!() };
     assert!(status.power_on);
@@ -513,7 +521,7 @@ fn a_password_can_expire() {
 fn too_many_wrong_passwords_lock_everybody_out() {
     let mut table = Table::new(&["lock-out=1"]);
     let (seed, by) = ([1; 32], table.now + Duration::from_secs(10));
-    table.client = Client::new(login("wrong", &[Suite::Sha256]), seed, table.now, by);
+    table.client = Client::new(login("wrong", &[Suite::Sha256]), seed, table.now, Limit::at(by));
     let event = table.log_in();
     assert!(matches!(event, Event::Failed(ClientError::WrongPassword { .. })), "{event:?}");
     table.wait(Duration::from_secs(4));
@@ -572,7 +580,7 @@ fn a_second_rakp_3_costs_the_session_its_keys() {
 fn what_comes_before_rakp_3_was_handled_is_lost_and_asked_for_again() {
     let mut table = Table::new(&["slow-rakp3=50"]);
     let by = table.now + Duration::from_secs(5);
-    assert_eq!(table.give(Input::Order { order: Order::Status, by }), None);
+    assert_eq!(table.give(Input::Order { order: Order::Status, by: Some(by) }), None);
     assert!(is_open(&table.log_in()));
     assert!(table.now >= Instant::from_millis(1_050));
     let event = table.run();

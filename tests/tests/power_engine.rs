@@ -408,6 +408,18 @@ async fn one_lost_packet_of_any_kind_costs_less_than_half_a_second() {
     }
 }
 
+/// Three round trips of 400 ms each, where half a second of silence ends a login.
+#[tokio::test]
+async fn a_bmc_that_answers_slowly_is_waited_for_unless_a_login_may_not_take_so_long() {
+    let rack = Rack::with(&["late-reply=400"]);
+    let terms = Terms { silence: HALF_A_SECOND, ..terms() };
+    dead(Engine::start().unwrap().fence(&rack.config(0), &terms).await);
+    let rack = Rack::with(&["late-reply=400"]);
+    let hasty = Terms { login: Some(Duration::from_millis(600)), ..terms };
+    let verdict = Engine::start().unwrap().fence(&rack.config(0), &hasty).await;
+    assert_eq!((unknown(verdict), rack.is_on(0)), (PowerErrorKind::Silent, true));
+}
+
 #[tokio::test]
 async fn a_bmc_without_a_free_slot_is_waited_for() {
     let rack = Rack::with(&["no-slots@0..700"]);

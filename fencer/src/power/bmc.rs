@@ -106,9 +106,7 @@ impl PowerDevice for Bmc {
     }
 
     fn diagnose<'a>(&'a self, terms: &'a Terms) -> Working<'a, ()> {
-        Box::pin(async move {
-            self.0.log_in(clock::now() + terms.silence).await?.session.diagnose().await
-        })
+        Box::pin(async move { self.0.engine.diagnose(&self.0.config().await?, terms).await })
     }
 
     fn check(&self) -> Result<(), PowerError> {

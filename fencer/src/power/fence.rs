@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use palisade_host::clock;
-use palisade_ipmi::client::{Ack, Answer, Order};
+use palisade_ipmi::client::{Ack, Answer, Limit, Order};
 use palisade_protocol::time::Instant;
 
 use super::case::{Asked, Case};
@@ -86,14 +86,27 @@ impl Engine {
         bmc: &BmcConfig,
         terms: &Terms,
     ) -> Result<PowerStatus, PowerError> {
-        let by = clock::now() + terms.silence;
-        let flight = self.fly(bmc, by, &[Order::Status]).await?;
+        let flight = self.fly(bmc, terms, &[Order::Status]).await?;
         self.learn(bmc, flight.profile).await;
         let [heard] = flight.heard.as_slice() else { return Err(bmc.failed(Fault::Mismatch)) };
         let Answer::Status(status) = &heard.answer else {
             return Err(bmc.failed(Fault::Mismatch));
         };
         Ok((*status).into())
+    }
+
+    /// Pulses the diagnostic interrupt, once: it is not sent again if no answer comes. Says nothing about
+    /// power.
+    ///
+    /// # Errors
+    /// As [`Engine::power_status`].
+    pub async fn diagnose(&self, bmc: &BmcConfig, terms: &Terms) -> Result<(), PowerError> {
+        let Flight { line, profile, .. } = self.fly(bmc, terms, &[]).await?;
+        self.learn(bmc, profile).await;
+        let at_bmc = AtBmc { bmc, line, order: Order::Diagnose };
+        let heard = at_bmc.ask(Order::Diagnose, clock::now() + terms.silence).await?;
+        let Answer::Diagnosed = heard.answer else { return Err(bmc.failed(Fault::Mismatch)) };
+        Ok(())
     }
 
     /// The order and the first questions in one flight.
@@ -103,9 +116,8 @@ impl Engine {
         terms: &'a Terms,
         switch: Switch,
     ) -> Result<(Case<'a, AtBmc<'a>>, Profile), PowerError> {
-        let by = clock::now() + terms.silence;
         let Flight { line, facts, given_at, heard, profile } =
-            self.fly(bmc, by, flight_of(switch)).await?;
+            self.fly(bmc, terms, flight_of(switch)).await?;
         let mismatch = || bmc.failed(Fault::Mismatch);
         let [before @ .., acked, read] = heard.as_slice() else { return Err(mismatch()) };
         let (Some(ack), Answer::Status(status)) = (ack_of(&acked.answer), &read.answer) else {
@@ -138,20 +150,23 @@ impl Engine {
         Ok((case, profile))
     }
 
-    /// Logs in with orders on board; of several addresses, at the first that answers.
+    /// Logs in with orders on board; of several addresses, at the first that answers. A BMC that answers
+    /// too slowly for one silence is given more, up to the longest that a login may take.
     async fn fly(
         &self,
         bmc: &BmcConfig,
-        by: Instant,
+        terms: &Terms,
         orders: &[Order],
     ) -> Result<Flight, PowerError> {
         let login = bmc.login()?;
         let profile = self.recall(bmc).await;
         let login = profile.shape(login);
+        let (by, last) = (clock::now() + terms.silence, clock::now() + terms.longest_login());
         let mut refused = None;
         for (address, left) in resolve(bmc, by).await? {
             let given_at = clock::now();
-            let call = self.call(login.clone(), address, share(by, left), orders);
+            let limit = Limit::of_silence(share(by, left), terms.silence, last);
+            let call = self.call(login.clone(), address, limit, orders);
             let landed = match call {
                 Ok(call) => Flight::land(call, given_at).await,
                 Err(fault) => Err(fault),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use palisade_ipmi::app::{DeviceId, Guid};
 use palisade_ipmi::chassis::{ChassisStatus, LastPowerEvent, RestartCause, RestorePolicy};
-use palisade_ipmi::client::{Ack, Answer, Order};
+use palisade_ipmi::client::{Ack, Answer, Limit, Order};
 use palisade_ipmi::privilege::Privilege;
 use palisade_ipmi::suite::Suite;
 use palisade_ipmi::watchdog::TimerState;
@@ -99,7 +99,8 @@ impl Engine {
         address: SocketAddr,
         by: Instant,
     ) -> Result<Session, PowerError> {
-        let call = self.call(login, address, by, &[]).map_err(|fault| config.failed(fault))?;
+        let limit = Limit::at(by);
+        let call = self.call(login, address, limit, &[]).map_err(|fault| config.failed(fault))?;
         let facts = heard(call.open).await.map_err(|fault| config.failed(fault))?;
         Ok(Session::over(config, call.line, facts, by))
     }
@@ -207,18 +208,6 @@ impl Session {
             return Err(self.failed(Fault::Mismatch));
         };
         Ok(state)
-    }
-
-    /// Pulses the diagnostic interrupt, once: it is not sent again if no answer comes. Says nothing about
-    /// power.
-    ///
-    /// # Errors
-    /// As [`Session::off`].
-    pub async fn diagnose(&mut self) -> Result<(), PowerError> {
-        let Answer::Diagnosed = self.answer(Order::Diagnose).await? else {
-            return Err(self.failed(Fault::Mismatch));
-        };
-        Ok(())
     }
 
     /// Gives the session back. Nothing is waited for.

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use palisade_ipmi::app::Guid;
-use palisade_ipmi::client::Ack;
+use palisade_ipmi::client::{Ack, STEPS};
 use palisade_ipmi::suite::Suite;
 use palisade_protocol::time::Instant;
 
@@ -30,6 +30,9 @@ const RISE_MAX: Duration = Duration::from_secs(10);
 pub struct Terms {
     /// A BMC that does not answer a login or an order for so long is given up.
     pub silence: Duration,
+    /// Longest that a login may take where the BMC answers all the time; none: a silence for each of its
+    /// steps.
+    pub login: Option<Duration>,
     /// How long power may take to change once ordered; none: as long as the caller lets it.
     pub change: Option<Duration>,
     /// Space between the two readings of off; none: as the engine sees fit, 40 to 250 ms.
@@ -45,11 +48,18 @@ impl Default for Terms {
     fn default() -> Self {
         Self {
             silence: Duration::from_secs(3),
+            login: None,
             change: Some(CHANGE_MAX),
             confirm: None,
             rise: RISE_MAX,
             pause_max: Duration::from_millis(500),
         }
+    }
+}
+
+impl Terms {
+    pub(super) fn longest_login(&self) -> Duration {
+        self.login.unwrap_or(self.silence.saturating_mul(STEPS))
     }
 }
 

@@ -8,7 +8,7 @@ use palisade_ipmi::chassis::{
     SupportedPolicies,
 };
 use palisade_ipmi::client::{
-    ATTEMPTS_MAX, Ack, Answer, Client, ClientError, Event, FoundBy, Input, Login, Order,
+    ATTEMPTS_MAX, Ack, Answer, Client, ClientError, Event, FoundBy, Input, Limit, Login, Order,
     PrivilegeEvidence, Step,
 };
 use palisade_ipmi::entropy::Entropy;
@@ -168,7 +168,7 @@ impl World {
         let now = Instant::from_millis(5_000);
         Self {
             now,
-            client: Client::new(login, [9; 32], now, now + PATIENCE),
+            client: Client::new(login, [9; 32], now, Limit::at(now + PATIENCE)),
             engine,
             machine: Machine { on: true },
             to_bmc: Wire::default(),
@@ -181,13 +181,13 @@ impl World {
 
     /// The same BMC, a new login.
     fn login_again(&mut self, login: Login, seed: u8) -> Event {
-        self.client = Client::new(login, [seed; 32], self.now, self.now + PATIENCE);
+        self.client = Client::new(login, [seed; 32], self.now, Limit::at(self.now + PATIENCE));
         self.run(Input::Tick)
     }
 
     fn order(&mut self, order: Order) -> Event {
         let by = self.now + PATIENCE;
-        self.run(Input::Order { order, by })
+        self.run(Input::Order { order, by: Some(by) })
     }
 
     fn close(&mut self) {

@@ -471,7 +471,7 @@ fn a_reading_recorded_earlier_is_never_taken_for_a_new_one() {
 
     let by = talk.now + Duration::from_secs(5);
     talk.bmc.deaf_to = 1;
-    assert_eq!(talk.feed(Input::Order { order: Order::Status, by }), None);
+    assert_eq!(talk.feed(Input::Order { order: Order::Status, by: Some(by) }), None);
     for reply in &recorded {
         assert_eq!(talk.feed(Input::Datagram(reply)), None);
     }
@@ -491,7 +491,7 @@ fn a_recording_is_nothing_when_its_number_comes_round() {
     }
     let by = talk.now + Duration::from_secs(5);
     talk.bmc.deaf_to = 1;
-    assert_eq!(talk.feed(Input::Order { order: Order::Status, by }), None);
+    assert_eq!(talk.feed(Input::Order { order: Order::Status, by: Some(by) }), None);
     assert_eq!(talk.feed(Input::Datagram(&recorded)), None, "a recording");
     assert_eq!(talk.run(Input::Tick), Event::Answered(Answer::Status(status(true))));
 }
@@ -500,16 +500,16 @@ fn a_recording_is_nothing_when_its_number_comes_round() {
 fn a_reading_that_comes_too_late_is_never_taken_for_the_next() {
     let mut talk = Talk::opened(FakeBmc::new());
     let by = talk.now + Duration::from_secs(5);
-    talk.feed(Input::Order { order: Order::Off, by });
+    talk.feed(Input::Order { order: Order::Off, by: Some(by) });
     talk.step();
     talk.bmc.deaf_to = 1;
-    talk.feed(Input::Order { order: Order::Status, by });
+    talk.feed(Input::Order { order: Order::Status, by: Some(by) });
     talk.feed(Input::GiveUp(2));
     let late = talk.bmc.seal(&off_reading(3));
 
     talk.bmc.power_on = true;
     talk.bmc.deaf_to = 1;
-    talk.feed(Input::Order { order: Order::Status, by });
+    talk.feed(Input::Order { order: Order::Status, by: Some(by) });
     assert_eq!(talk.feed(Input::Datagram(&late)), None, "an answer to the order given up");
     assert_eq!(talk.run(Input::Tick), Event::Answered(Answer::Status(status(true))));
 }
@@ -519,13 +519,13 @@ fn a_number_that_went_unanswered_does_not_come_round_again() {
     let mut talk = Talk::opened(FakeBmc::new());
     let by = talk.now + Duration::from_secs(50);
     talk.bmc.deaf_to = 1;
-    talk.feed(Input::Order { order: Order::Status, by });
+    talk.feed(Input::Order { order: Order::Status, by: Some(by) });
     talk.feed(Input::GiveUp(1));
     let late = talk.bmc.seal(&off_reading(2));
     for round in 1..65 {
         talk.order(Order::On);
         talk.bmc.deaf_to = 1;
-        talk.feed(Input::Order { order: Order::DeviceId, by });
+        talk.feed(Input::Order { order: Order::DeviceId, by: Some(by) });
         talk.feed(Input::GiveUp(2 * round + 1));
         if talk.client.is_over() {
             return;
@@ -540,7 +540,7 @@ fn an_unsigned_off_is_nothing() {
     let mut talk = Talk::opened(FakeBmc::new());
     let by = talk.now + Duration::from_secs(5);
     talk.bmc.deaf_to = 1;
-    talk.feed(Input::Order { order: Order::Status, by });
+    talk.feed(Input::Order { order: Order::Status, by: Some(by) });
     let mut forged = setup_datagram(PayloadType::Ipmi, &off_reading(2));
     assert_eq!(talk.feed(Input::Datagram(&forged)), None);
     let id = talk.bmc.console_id().to_le_bytes();
@@ -566,7 +566,7 @@ fn a_genuine_reply_with_any_bit_flipped_is_nothing() {
     let mut talk = Talk::opened(FakeBmc::new());
     let by = talk.now + Duration::from_secs(5);
     talk.bmc.deaf_to = 1;
-    talk.feed(Input::Order { order: Order::Status, by });
+    talk.feed(Input::Order { order: Order::Status, by: Some(by) });
     let genuine = talk.bmc.seal(&off_reading(2));
     // The three bytes of the RMCP header behind the version say nothing that we go by.
     for bit in (0..8).chain(24..genuine.len() * 8) {
@@ -583,7 +583,7 @@ fn an_answer_to_another_command_or_number_is_nothing() {
     let mut talk = Talk::opened(FakeBmc::new());
     let by = talk.now + Duration::from_secs(5);
     talk.bmc.deaf_to = 1;
-    talk.feed(Input::Order { order: Order::Status, by });
+    talk.feed(Input::Order { order: Order::Status, by: Some(by) });
     let other: Message = palisade_ipmi::chassis::GetRestartCause.into();
     let other = Ipmb::request(&other, 2).reply(&[0, 0, 0, 0]).encode();
     for frame in [off_reading(1), off_reading(3), other] {
@@ -599,7 +599,7 @@ fn silence_ends_an_order_at_its_deadline_and_gives_the_session_back() {
     talk.order(Order::Off);
     talk.bmc.deaf_to = 7;
     let by = talk.now + Duration::from_secs(2);
-    let error = failure(talk.run(Input::Order { order: Order::Status, by }));
+    let error = failure(talk.run(Input::Order { order: Order::Status, by: Some(by) }));
     let step = Step::Order(Order::Status);
     assert!(matches!(error, ClientError::Silent { step: at, .. } if at == step), "{error:?}");
     assert_eq!(talk.now, by);
@@ -611,7 +611,7 @@ fn silence_ends_an_order_at_its_deadline_and_gives_the_session_back() {
 fn an_answer_after_the_deadline_does_not_count() {
     let mut talk = Talk::opened(FakeBmc::new());
     let by = talk.now + Duration::from_millis(10);
-    talk.feed(Input::Order { order: Order::Off, by });
+    talk.feed(Input::Order { order: Order::Off, by: Some(by) });
     let reply = talk.replies.last().cloned().unwrap();
     talk.now = by;
     let error = failure(talk.feed(Input::Datagram(&reply)).unwrap());
@@ -622,7 +622,7 @@ fn an_answer_after_the_deadline_does_not_count() {
 fn an_order_whose_deadline_has_passed_never_leaves() {
     let mut talk = Talk::opened(FakeBmc::new());
     let by = talk.now;
-    let event = talk.feed(Input::Order { order: Order::Off, by }).unwrap();
+    let event = talk.feed(Input::Order { order: Order::Off, by: Some(by) }).unwrap();
     assert_eq!(failure(event), ClientError::TooLate { step: Step::Order(Order::Off) });
     assert!(talk.bmc.power_on);
 }
@@ -633,7 +633,7 @@ fn an_order_is_never_sent_again_after_its_deadline() {
     let mut talk = Talk::opened(FakeBmc::new());
     talk.bmc.deaf_to = 1;
     let by = talk.now + Duration::from_millis(500);
-    assert_eq!(talk.feed(Input::Order { order: Order::Off, by }), None);
+    assert_eq!(talk.feed(Input::Order { order: Order::Off, by: Some(by) }), None);
     talk.now = by + Duration::from_secs(3_600);
     let error = failure(talk.feed(Input::Tick).unwrap());
     assert!(matches!(error, ClientError::Silent { .. }), "{error:?}");

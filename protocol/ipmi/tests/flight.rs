@@ -4,10 +4,12 @@
 
 mod fake;
 
-use fake::{Asked, FakeBmc, ROUND_TRIP, Talk, login, status};
+use fake::{Asked, BEGIN, FakeBmc, ROUND_TRIP, Talk, login, status};
 use palisade_ipmi::app::{CloseSession, Guid, SetSessionPrivilege};
 use palisade_ipmi::chassis::{ChassisControl, ControlAction};
-use palisade_ipmi::client::{ATTEMPTS_MAX, Ack, Answer, ClientError, Event, Input, Order, Step};
+use palisade_ipmi::client::{
+    ATTEMPTS_MAX, Ack, Answer, ClientError, Event, Input, Limit, Order, STEPS, Step,
+};
 use palisade_ipmi::completion::code;
 use palisade_ipmi::privilege::Privilege;
 use palisade_ipmi::secret::Secret;
@@ -176,6 +178,81 @@ fn a_slow_bmc_is_let_finish_and_answers_each_order_once() {
     }
 }
 
+/// Three round trips of 1.5 s, where two seconds of silence end a login.
+#[test]
+fn a_bmc_that_answers_is_not_given_up_for_being_slow() {
+    let mut talk = Talk::while_it_answers(FakeBmc::new(), &FENCE);
+    talk.latency = Duration::from_millis(1_500);
+    let [off, read] = off_and_read_off();
+    assert_eq!(talk.told(3), [opened(Suite::Sha256), off, read]);
+}
+
+/// All that the handshakes have asked of it meanwhile is answered too: up to 3 s lie between two steps.
+#[test]
+fn a_bmc_that_works_slowly_at_one_thing_after_another_is_not_given_up() {
+    let orders = [Order::Status, Order::Status, Order::Off, Order::Status];
+    let mut talk = Talk::while_it_answers(FakeBmc::new(), &orders);
+    talk.work = Duration::from_millis(680);
+    let told = talk.told(5);
+    assert!(matches!(told.last(), Some((4, Event::Answered(_)))), "{told:?}");
+}
+
+#[test]
+fn a_bmc_that_falls_silent_is_given_up_two_seconds_after_its_last_answer() {
+    type Silence = fn(&mut FakeBmc);
+    let cases: [(Silence, u32, Step); 3] = [
+        (|bmc| bmc.deaf_to = u32::MAX, 0, Step::OpenSession),
+        (|bmc| bmc.rakp2_code = |_| Vec::new(), 1, Step::Rakp1),
+        (|bmc| (bmc.mute_rakp4, bmc.deaf_to_commands) = (true, u32::MAX), 2, Step::Rakp3),
+    ];
+    for (silence, answers, at) in cases {
+        let mut talk = Talk::while_it_answers(FakeBmc::new(), &FENCE);
+        silence(&mut talk.bmc);
+        let error = failure(&mut talk);
+        assert!(
+            matches!(error, ClientError::Silent { step, waited, .. }
+                if step == at && waited == Duration::from_secs(2)),
+            "{error:?}"
+        );
+        assert_eq!(talk.now.since(BEGIN), Duration::from_secs(2) + ROUND_TRIP * answers);
+    }
+}
+
+#[test]
+fn no_stream_of_answers_holds_a_login_for_longer_than_its_steps_may_take() {
+    let mut talk = Talk::while_it_answers(FakeBmc::new(), &[Order::Status; 60]);
+    talk.work = Duration::from_millis(680);
+    let mut event = talk.feed(Input::Tick);
+    while !matches!(event, Some(Event::Failed(_))) {
+        assert!(!matches!(talk.about, Some(about) if about.order == 60), "all were answered");
+        event = talk.step();
+    }
+    assert_eq!(talk.now.since(BEGIN), Duration::from_secs(2) * STEPS);
+}
+
+#[test]
+fn a_bmc_that_only_puts_off_is_given_up_as_a_silent_one_is() {
+    let mut bmc = FakeBmc::new();
+    bmc.codes = [code::BUSY; 1_000].into();
+    let mut talk = Talk::while_it_answers(bmc, &[Order::Off]);
+    let failed = talk.told(2).remove(1);
+    assert!(matches!(&failed.1, Event::Failed(ClientError::StillBusy { .. })), "{failed:?}");
+    assert_eq!(talk.now.since(BEGIN), Duration::from_secs(2) + ROUND_TRIP * 3);
+}
+
+#[test]
+fn a_moment_is_never_put_off() {
+    let by = BEGIN + Duration::from_secs(2);
+    let suites = [Suite::Sha256];
+    let plain = login(Privilege::Operator, &suites);
+    let mut talk = Talk::within(Limit::at(by), FakeBmc::new(), plain);
+    talk.latency = Duration::from_millis(1_500);
+    assert_eq!(talk.feed(Input::Order { order: Order::Off, by: None }), None);
+    failure(&mut talk);
+    assert_eq!(talk.now, by);
+    assert!(talk.bmc.power_on);
+}
+
 #[test]
 fn every_handshake_that_lost_the_race_gives_its_session_back() {
     let mut talk = Talk::with_orders(FakeBmc::new(), &[Order::Status]);
@@ -257,7 +334,7 @@ fn an_order_whose_time_is_up_before_the_password_is_proved_never_leaves() {
     let mut talk = Talk::new(FakeBmc::new());
     talk.latency = Duration::from_millis(40);
     let by = talk.now + Duration::from_millis(60);
-    assert_eq!(talk.feed(Input::Order { order: Order::Off, by }), None);
+    assert_eq!(talk.feed(Input::Order { order: Order::Off, by: Some(by) }), None);
     failure(&mut talk);
     assert!(talk.now < by + Duration::from_millis(1));
     assert_eq!(commands(&talk), []);
@@ -269,7 +346,7 @@ fn an_order_whose_time_is_up_before_the_password_is_proved_never_leaves() {
 fn an_order_does_not_leave_with_a_proof_that_comes_after_its_time() {
     let mut talk = Talk::new(FakeBmc::new());
     let by = talk.now + Duration::from_millis(500);
-    assert_eq!(talk.feed(Input::Order { order: Order::Off, by }), None);
+    assert_eq!(talk.feed(Input::Order { order: Order::Off, by: Some(by) }), None);
     talk.feed(Input::Tick);
     talk.now = by + Duration::from_secs(3_600);
     failure(&mut talk);

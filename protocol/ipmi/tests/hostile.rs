@@ -131,12 +131,12 @@ proptest! {
         prop_assert_eq!(talk.order(Order::Status), Event::Answered(Answer::Status(status(false))));
         talk.order(Order::On);
         let by = talk.now + Duration::from_secs(30);
-        let mut event = talk.feed(Input::Order { order: Order::Status, by });
+        let mut event = talk.feed(Input::Order { order: Order::Status, by: Some(by) });
         for trick in &tricks {
             event = event.or_else(|| play(&mut talk, trick));
             if let Some(Event::Answered(answer)) = &event {
                 prop_assert_eq!(answer, &Answer::Status(status(true)));
-                event = talk.feed(Input::Order { order: Order::Status, by });
+                event = talk.feed(Input::Order { order: Order::Status, by: Some(by) });
             }
             if talk.client.is_over() {
                 break;

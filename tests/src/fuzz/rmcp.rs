@@ -11,7 +11,7 @@ use palisade_ipmi::bmc::{Config, Declined, Engine, Hardware, User};
 use palisade_ipmi::chassis::{
     ChassisStatus, ControlAction, LastPowerEvent, RestartCause, RestorePolicy, SupportedPolicies,
 };
-use palisade_ipmi::client::{Answer, Client, Effects, Event, Input, Login, Order};
+use palisade_ipmi::client::{Answer, Client, Effects, Event, Input, Limit, Login, Order};
 use palisade_ipmi::entropy::Entropy;
 use palisade_ipmi::privilege::Privilege;
 use palisade_ipmi::secret::Secret;
@@ -120,7 +120,7 @@ impl Wire {
         let mut wire = Self {
             attacked,
             now: BEGIN,
-            console: Client::new(login, [1; 32], BEGIN, BEGIN + OPEN_MAX),
+            console: Client::new(login, [1; 32], BEGIN, Limit::at(BEGIN + OPEN_MAX)),
             bmc: Engine::new(Config::usual(vec![user], [9; 16]), Entropy::from_seed([2; 32])),
             machine: Machine,
             under_way: Vec::new(),
@@ -150,7 +150,7 @@ impl Wire {
             }
             Act::Read => {
                 let by = self.now + ORDER_MAX;
-                self.tell_console(Input::Order { order: Order::Status, by });
+                self.tell_console(Input::Order { order: Order::Status, by: Some(by) });
             }
         }
     }

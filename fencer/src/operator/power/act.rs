@@ -74,8 +74,9 @@ pub(super) async fn carry_out(
     longest: Duration,
 ) -> Report {
     let began = clock::now();
-    let terms =
-        Terms { silence: longest.min(SILENCE_MAX), change: Some(longest), ..Terms::default() };
+    let silence = longest.min(SILENCE_MAX);
+    let (login, change) = (Some(longest), Some(longest));
+    let terms = Terms { silence, login, change, ..Terms::default() };
     let report = match act {
         Act::Status => match engine.power_status(bmc, &terms).await {
             Ok(status) => Report::read(status.on),

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use palisade_host::clock;
-use palisade_ipmi::client::{Client, Input, Login, Order, addressee};
+use palisade_ipmi::client::{Client, Input, Limit, Login, Order, addressee};
 use palisade_protocol::time::Instant;
 
 use super::flow::{Facts, Flow, Heard, Stage, Teller};
@@ -32,7 +32,7 @@ pub(super) struct Opening {
     pub(super) login: Login,
     pub(super) address: SocketAddr,
     pub(super) seed: [u8; 32],
-    pub(super) by: Instant,
+    pub(super) limit: Limit,
     pub(super) opened: Teller<Facts>,
 }
 
@@ -51,13 +51,13 @@ pub(super) struct Board {
 impl Board {
     /// Puts a login into the queue; its number.
     pub(super) fn open(&mut self, now: Instant, opening: Opening) -> io::Result<u64> {
-        let Opening { login, address, seed, by, opened } = opening;
+        let Opening { login, address, seed, limit, opened } = opening;
         let address = plain(address);
         self.wire_to(address)?;
-        let client = Client::new(login, seed, now, by);
+        let client = Client::new(login, seed, now, limit);
         self.last += 1;
         let id = self.last;
-        self.flows.insert(id, Flow::new(client, address, (now, by), opened));
+        self.flows.insert(id, Flow::new(client, address, (now, limit.by()), opened));
         self.at.entry(address).or_default().push(id);
         self.queue.push_back(id);
         self.schedule(id);
@@ -80,7 +80,7 @@ impl Board {
         &mut self,
         now: Instant,
         id: u64,
-        what: (Order, Instant),
+        what: (Order, Option<Instant>),
         teller: Teller<Heard>,
     ) {
         self.turn(now, id, |flow| flow.order(now, what, teller));

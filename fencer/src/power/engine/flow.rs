@@ -122,7 +122,7 @@ impl Flow {
     pub(super) fn order(
         &mut self,
         now: Instant,
-        (order, by): (Order, Instant),
+        (order, by): (Order, Option<Instant>),
         teller: Teller<Heard>,
     ) -> Vec<Vec<u8>> {
         self.given = self.given.saturating_add(1);

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use palisade_host::clock;
-use palisade_ipmi::client::{Login, Order};
+use palisade_ipmi::client::{Limit, Login, Order};
 use palisade_protocol::time::Instant;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
@@ -82,18 +82,18 @@ impl Engine {
         }
     }
 
-    /// Begins a login at `address` that must be open before `by`. `orders` leave with the proof of the
+    /// Begins a login at `address` that must be open within `limit`. `orders` leave with the proof of the
     /// password, in this order, and are to be answered by then too.
     pub(super) fn call(
         &self,
         login: Login,
         address: SocketAddr,
-        by: Instant,
+        limit: Limit,
         orders: &[Order],
     ) -> Result<Call, Fault> {
         let seed = seed()?;
         let (opened, open) = oneshot::channel();
-        let opening = Opening { login, address, seed, by, opened };
+        let opening = Opening { login, address, seed, limit, opened };
         let (id, answers) = self
             .life
             .0
@@ -101,7 +101,7 @@ impl Engine {
                 let id = board.open(now, opening)?;
                 let answers = orders.iter().map(|order| {
                     let (teller, answer) = oneshot::channel();
-                    board.order(now, id, (*order, by), teller);
+                    board.order(now, id, (*order, None), teller);
                     answer
                 });
                 let answers = answers.collect();
@@ -126,7 +126,7 @@ impl Line {
     /// Sends an order now; it is sent again until it is answered, and never after `by`.
     pub(super) fn order(&self, order: Order, by: Instant) -> Pending<Heard> {
         let (teller, answer) = oneshot::channel();
-        self.life.0.act(|board, now| board.order(now, self.id, (order, by), teller));
+        self.life.0.act(|board, now| board.order(now, self.id, (order, Some(by)), teller));
         answer
     }
 

@@ -40,8 +40,6 @@ pub(super) struct Plan<'a> {
     pub(super) login: &'a Login,
     /// To be carried out as soon as possible, in this order.
     pub(super) orders: &'a [Request],
-    /// When the session must be open.
-    pub(super) by: Instant,
 }
 
 /// One handshake under way.
@@ -49,6 +47,7 @@ pub(super) struct Plan<'a> {
 pub(super) struct Attempt {
     pub(super) console_id: u32,
     pub(super) suite: Suite,
+    pub(super) began: Instant,
     /// When the last message of it was sent.
     pub(super) sent_at: Instant,
     stage: Stage,
@@ -150,7 +149,7 @@ impl Attempt {
             algorithms: suite.algorithms(),
         };
         let datagram = setup_datagram(PayloadType::OpenSessionRequest, &request.encode());
-        (Self { console_id, suite, sent_at: now, stage: Stage::AskedSession }, datagram)
+        (Self { console_id, suite, began: now, sent_at: now, stage: Stage::AskedSession }, datagram)
     }
 
     pub(super) const fn step(&self) -> Step {
@@ -297,7 +296,7 @@ impl Attempt {
         let expected = handshake.rakp4_code(&keys);
         let (console_id, bmc_id) = (handshake.console_id, handshake.bmc_id);
         let parties = Parties { console_id, bmc_id, guid: Guid(handshake.bmc_guid), keys };
-        let mut session = Session::new(parties, plan.by, now.since(self.sent_at));
+        let mut session = Session::new(parties, now.since(self.sent_at));
         let proof = handshake.rakp3_code(plan.login.password()).bytes().to_vec();
         let mut flight = vec![rakp3(bmc_id, Ok(proof))];
         let early = plan.early();
@@ -329,7 +328,7 @@ impl Plan<'_> {
     /// may send it too.
     fn early(&self) -> impl Iterator<Item = Request> + '_ {
         let privilege = self.login.privilege();
-        let raise = Request { step: Step::SetPrivilege(privilege), order: 0, by: self.by };
+        let raise = Request { step: Step::SetPrivilege(privilege), order: 0, by: None };
         let orders = self.orders.iter().filter(|request| request.step.is_repeatable());
         let all = [raise].into_iter().chain(orders.copied());
         all.take(if self.login.is_lock_step() { 0 } else { WINDOW })

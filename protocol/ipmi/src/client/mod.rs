@@ -18,6 +18,7 @@
 
 mod attempt;
 mod error;
+mod limit;
 mod login;
 mod opening;
 mod order;
@@ -26,6 +27,7 @@ mod sequence;
 mod session;
 
 pub use error::{ClientError, Declined, FoundBy, PrivilegeEvidence, Step, SuiteRefusal};
+pub use limit::{Limit, STEPS};
 pub use login::{Login, LoginError};
 pub use opening::ATTEMPTS_MAX;
 pub use order::{Ack, Answer, Order};
@@ -73,8 +75,9 @@ pub enum Input<'a> {
         /// What to do.
         order: Order,
         /// When sending and waiting for the answer end: an order is sent again until it is
-        /// answered, and never from this moment on.
-        by: Instant,
+        /// answered, and never from this moment on. None: with the [`Limit`] of the login, which it
+        /// is on board of.
+        by: Option<Instant>,
     },
     /// Nobody waits for this order any more: it is not sent again, and its answer is nothing.
     GiveUp(u32),
@@ -132,7 +135,7 @@ pub struct Client {
     given: u32,
     /// Orders that are in no session that stands.
     waiting: VecDeque<Request>,
-    by: Instant,
+    limit: Limit,
     /// Whether what left with RAKP 3 had to be sent again.
     was_too_early: bool,
     /// What number the BMC gave its grant of the privilege.
@@ -148,19 +151,19 @@ enum State {
 }
 
 impl Client {
-    /// A login that begins with the first [`Input::Tick`] and must be open before `by`.
+    /// A login that begins with the first [`Input::Tick`] and must be open within `limit`.
     ///
     /// `seed` must be unpredictable and never used again.
-    pub fn new(login: Login, seed: [u8; 32], now: Instant, by: Instant) -> Self {
+    pub fn new(login: Login, seed: [u8; 32], now: Instant, limit: Limit) -> Self {
         let pause = pause_of(login.round_trip());
         Self {
             login,
             entropy: Entropy::from_seed(seed),
-            state: State::Opening(Opening::new(now, by, pause)),
+            state: State::Opening(Opening::new(now, pause)),
             port_refusals: 0,
             given: 0,
             waiting: VecDeque::new(),
-            by,
+            limit,
             was_too_early: false,
             raised_in: None,
         }
@@ -183,12 +186,13 @@ impl Client {
 
     /// When [`Input::Tick`] is due next; harmless early, harmful late.
     pub fn next_deadline(&self) -> Option<Instant> {
+        let by = self.limit.by();
         match &self.state {
             State::Opening(opening) => {
-                let waiting = self.waiting.iter().map(|request| request.by);
-                waiting.chain([opening.next_deadline()]).min()
+                let waiting = self.waiting.iter().map(|request| request.ends(by));
+                waiting.chain([opening.next_deadline(), by]).min()
             }
-            State::Raising { session, .. } | State::Open(session) => session.next_deadline(),
+            State::Raising { session, .. } | State::Open(session) => session.next_deadline(by),
             State::Over => None,
         }
     }
@@ -224,21 +228,23 @@ impl Client {
     }
 
     fn is_late(&self, now: Instant) -> bool {
+        let by = self.limit.by();
         let is_late = match &self.state {
-            State::Opening(opening) => opening.is_late(now),
-            State::Raising { session, .. } | State::Open(session) => session.is_late(now),
+            State::Opening(opening) => self.limit.is_over(now) || opening.is_refused(now),
+            State::Raising { session, .. } | State::Open(session) => session.is_late(now, by),
             State::Over => return false,
         };
-        is_late || self.waiting.iter().any(|request| now >= request.by)
+        is_late || self.waiting.iter().any(|request| now >= request.ends(by))
     }
 
     fn give_up(&mut self, now: Instant) -> Effects {
+        let by = self.limit.by();
         let error = match &self.state {
             State::Opening(opening) => opening.why_late(now, self.port_refusals),
             State::Raising { session, .. } | State::Open(session) => {
-                let late = self.waiting.iter().find(|request| now >= request.by);
-                late.filter(|_| !session.is_late(now)).map_or_else(
-                    || session.why_late(now, self.port_refusals),
+                let late = self.waiting.iter().find(|request| now >= request.ends(by));
+                late.filter(|_| !session.is_late(now, by)).map_or_else(
+                    || session.why_late(now, by, self.port_refusals),
                     |request| ClientError::TooLate { step: request.step },
                 )
             }
@@ -275,10 +281,11 @@ impl Client {
         self.fail(ClientError::PortRefused { step, times: self.port_refusals })
     }
 
-    fn order(&mut self, now: Instant, order: Order, by: Instant) -> Effects {
+    fn order(&mut self, now: Instant, order: Order, by: Option<Instant>) -> Effects {
         self.given = self.given.saturating_add(1);
-        if now >= by {
-            return self.fail(ClientError::TooLate { step: Step::Order(order) });
+        let request = Request { step: Step::Order(order), order: self.given, by };
+        if now >= request.ends(self.limit.by()) {
+            return self.fail(ClientError::TooLate { step: request.step });
         }
         if self.is_over() {
             return self.fail(ClientError::Over);
@@ -286,7 +293,7 @@ impl Client {
         if self.waiting.len() >= WAITING_MAX {
             return self.fail(ClientError::Exhausted);
         }
-        self.waiting.push_back(Request { step: Step::Order(order), order: self.given, by });
+        self.waiting.push_back(request);
         self.send_waiting(now)
     }
 
@@ -322,12 +329,15 @@ impl Client {
 
     fn heard_opening(&mut self, now: Instant, packet: &SessionPacket<'_>) -> Effects {
         let State::Opening(opening) = &mut self.state else { return Effects::default() };
-        let (login, by) = (&self.login, self.by);
-        let plan = Plan { login, orders: self.waiting.make_contiguous(), by };
+        let plan = Plan { login: &self.login, orders: self.waiting.make_contiguous() };
         match opening.heard(now, packet, plan, &mut self.entropy) {
             Progress::Ignored => self.ignore(),
             Progress::Send(datagrams) => {
                 self.port_refusals = 0;
+                Effects::sending(datagrams)
+            }
+            Progress::Onward(datagrams) => {
+                self.answered_at(now);
                 Effects::sending(datagrams)
             }
             Progress::Opened { session, reply, farewells } => {
@@ -345,7 +355,7 @@ impl Client {
 
     /// A session begins at user level: what the login wants has been asked for with RAKP 3, or is now.
     fn stands(&mut self, now: Instant, session: Session, reply: Option<Reply>) -> Effects {
-        self.port_refusals = 0;
+        self.answered_at(now);
         let level = self.login.privilege();
         let is_carried =
             |request: &Request| session.in_flight().any(|other| other.order == request.order);
@@ -368,7 +378,7 @@ impl Client {
         let State::Raising { session, level } = &mut self.state else { return Effects::default() };
         *level = wanted;
         let step = Step::SetPrivilege(wanted);
-        let request = Request { step, order: 0, by: session.open_by() };
+        let request = Request { step, order: 0, by: None };
         let due = session.begin(now, request, &mut self.entropy);
         self.sent(due.map(|datagram| vec![datagram]))
     }
@@ -389,10 +399,16 @@ impl Client {
                 Effects::default()
             }
             Reply::Done(done) => {
-                self.port_refusals = 0;
+                self.answered_at(now);
                 self.answered(now, &done)
             }
         }
+    }
+
+    /// The BMC has taken the login on.
+    fn answered_at(&mut self, now: Instant) {
+        self.port_refusals = 0;
+        self.limit.answered(now);
     }
 
     fn answered(&mut self, now: Instant, done: &Done) -> Effects {

@@ -31,7 +31,8 @@ const SLOT_PAUSE_MAX: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct Opening {
     began: Instant,
-    by: Instant,
+    /// When the BMC last took the login on; before that, when it began.
+    heard_at: Instant,
     attempts: Vec<Attempt>,
     /// Until when the BMC may keep the slots of attempts that made room for others.
     left_behind: Vec<Instant>,
@@ -63,6 +64,8 @@ struct Doubt {
 pub(super) enum Progress {
     Ignored,
     Send(Vec<Vec<u8>>),
+    /// The BMC has taken the login on.
+    Onward(Vec<Vec<u8>>),
     /// `reply` if it was an answer in the session that showed that it stands.
     Opened {
         session: Box<Session>,
@@ -76,10 +79,10 @@ pub(super) enum Progress {
 }
 
 impl Opening {
-    pub(super) const fn new(now: Instant, by: Instant, pause: Duration) -> Self {
+    pub(super) const fn new(now: Instant, pause: Duration) -> Self {
         Self {
             began: now,
-            by,
+            heard_at: now,
             attempts: Vec::new(),
             left_behind: Vec::new(),
             next_at: now,
@@ -98,12 +101,12 @@ impl Opening {
 
     pub(super) fn next_deadline(&self) -> Instant {
         let doubt = self.doubt.as_ref().map_or(Instant::NEVER, |doubt| doubt.until);
-        self.next_at.min(self.by).min(doubt)
+        self.next_at.min(doubt)
     }
 
-    /// Whether the time is up, or a refusal has stood for as long as it must.
-    pub(super) fn is_late(&self, now: Instant) -> bool {
-        now >= self.by || self.beyond_doubt(now).is_some()
+    /// Whether a refusal has stood for as long as it must.
+    pub(super) fn is_refused(&self, now: Instant) -> bool {
+        self.beyond_doubt(now).is_some()
     }
 
     pub(super) const fn step(&self) -> Step {
@@ -119,8 +122,8 @@ impl Opening {
         if let Some(error) = self.beyond_doubt(now) {
             return error.clone();
         }
-        let waited = now.since(self.began);
         if let Some((status, times)) = self.no_slots {
+            let waited = now.since(self.began);
             return ClientError::NoSlots { status, times, waited };
         }
         if let Some((step, status)) = self.refused {
@@ -133,6 +136,7 @@ impl Opening {
         if port_refusals > 0 {
             return ClientError::PortRefused { step, times: port_refusals };
         }
+        let waited = now.since(self.heard_at);
         ClientError::Silent { step, waited, sent: self.sent, ignored: self.ignored }
     }
 
@@ -300,7 +304,9 @@ impl Opening {
         Progress::Ignored
     }
 
-    /// The BMC is alive: no new handshake before it had time for the next step of this one.
+    /// The BMC is alive: no new handshake before it had time for the next step of this one. It has taken the
+    /// login on if that is a step further than any before, or if it had this handshake before it was last
+    /// heard: a BMC that answers each new one and goes no further is as good as silent.
     fn went_on(
         &mut self,
         now: Instant,
@@ -311,9 +317,19 @@ impl Opening {
         self.next_at = self.next_at.max(now + self.pause.max(pause_of(round_trip)));
         self.sent = self.sent.saturating_add(1);
         self.doubt = None;
-        self.furthest = further(self.furthest, attempt.step());
+        let step = attempt.step();
+        let is_further = rank(step) > rank(self.furthest);
+        let is_onward = is_further || attempt.began <= self.heard_at;
         self.attempts.push(attempt);
-        Progress::Send(flight)
+        if is_further {
+            self.furthest = step;
+        }
+        if is_onward { self.onward(now, flight) } else { Progress::Send(flight) }
+    }
+
+    const fn onward(&mut self, now: Instant, flight: Vec<Vec<u8>>) -> Progress {
+        self.heard_at = now;
+        Progress::Onward(flight)
     }
 
     fn refused(
@@ -381,7 +397,8 @@ impl Opening {
     ) -> Progress {
         self.suite_refusals.push(refusal);
         if self.turn_to_next(suite, login) {
-            return Progress::Send(self.begin(now, login, entropy));
+            let datagrams = self.begin(now, login, entropy);
+            return self.onward(now, datagrams);
         }
         if login.suite(self.suite) != Some(suite) {
             return Progress::Send(Vec::new());
@@ -465,14 +482,14 @@ fn first_of(held: &[Instant]) -> Instant {
     held.iter().copied().min().unwrap_or(Instant::NEVER)
 }
 
-fn further(one: Step, other: Step) -> Step {
-    let rank = |step| match step {
+/// How far a step is from the first.
+const fn rank(step: Step) -> u8 {
+    match step {
         Step::OpenSession => 0,
         Step::Rakp1 => 1,
         Step::Rakp3 => 2,
         Step::SetPrivilege(_) | Step::Order(_) => 3,
-    };
-    if rank(other) > rank(one) { other } else { one }
+    }
 }
 
 /// A downgrade is named as such; otherwise all refusals are.

@@ -14,7 +14,15 @@ pub(super) struct Request {
     pub(super) step: Step,
     /// The how-manieth order it is; 0 for what no order asks for.
     pub(super) order: u32,
-    pub(super) by: Instant,
+    /// None: it ends with the login's limit.
+    pub(super) by: Option<Instant>,
+}
+
+impl Request {
+    /// When sending and waiting end, where the login's limit stands at `login_by`.
+    pub(super) fn ends(&self, login_by: Instant) -> Instant {
+        self.by.unwrap_or(login_by)
+    }
 }
 
 /// A request that has not been answered yet.
@@ -52,16 +60,16 @@ impl Pending {
         }
     }
 
-    pub(super) fn next_deadline(&self) -> Instant {
-        self.resend_at.min(self.request.by)
+    pub(super) fn next_deadline(&self, login_by: Instant) -> Instant {
+        self.resend_at.min(self.request.ends(login_by))
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
         now >= self.resend_at
     }
 
-    pub(super) fn is_late(&self, now: Instant) -> bool {
-        now >= self.request.by
+    pub(super) fn is_late(&self, now: Instant, login_by: Instant) -> bool {
+        now >= self.request.ends(login_by)
     }
 
     pub(super) fn sent(&mut self, now: Instant) {

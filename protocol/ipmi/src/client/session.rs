@@ -32,7 +32,6 @@ pub(super) struct Parties {
 #[derive(Debug)]
 pub(super) struct Session {
     parties: Parties,
-    open_by: Instant,
     pause: Duration,
     /// Session sequence number of the last packet sent.
     sent: u32,
@@ -64,10 +63,9 @@ pub(super) struct Done {
 }
 
 impl Session {
-    pub(super) fn new(parties: Parties, open_by: Instant, round_trip: Duration) -> Self {
+    pub(super) fn new(parties: Parties, round_trip: Duration) -> Self {
         Self {
             parties,
-            open_by,
             pause: pause_of(round_trip),
             sent: 0,
             heard: Window::new(),
@@ -89,25 +87,26 @@ impl Session {
         self.parties.console_id
     }
 
-    pub(super) const fn open_by(&self) -> Instant {
-        self.open_by
-    }
-
     /// Requests that have not been answered.
     pub(super) fn in_flight(&self) -> impl Iterator<Item = Request> + '_ {
         self.pending.iter().map(|pending| pending.request)
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.pending.iter().map(Pending::next_deadline).min()
+    pub(super) fn next_deadline(&self, login_by: Instant) -> Option<Instant> {
+        self.pending.iter().map(|pending| pending.next_deadline(login_by)).min()
     }
 
-    pub(super) fn is_late(&self, now: Instant) -> bool {
-        self.pending.iter().any(|pending| pending.is_late(now))
+    pub(super) fn is_late(&self, now: Instant, login_by: Instant) -> bool {
+        self.pending.iter().any(|pending| pending.is_late(now, login_by))
     }
 
-    pub(super) fn why_late(&self, now: Instant, port_refusals: u32) -> ClientError {
-        let late = self.pending.iter().find(|pending| pending.is_late(now));
+    pub(super) fn why_late(
+        &self,
+        now: Instant,
+        login_by: Instant,
+        port_refusals: u32,
+    ) -> ClientError {
+        let late = self.pending.iter().find(|pending| pending.is_late(now, login_by));
         late.map_or(ClientError::Over, |late| late.why_late(now, port_refusals, self.ignored))
     }
 

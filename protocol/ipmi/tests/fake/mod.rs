@@ -8,7 +8,7 @@ use palisade_ipmi::app::{CloseSession, SetSessionPrivilege};
 use palisade_ipmi::chassis::{
     ChassisControl, ChassisStatus, ControlAction, GetChassisStatus, LastPowerEvent, RestorePolicy,
 };
-use palisade_ipmi::client::{About, Client, Effects, Event, Input, Login, Order};
+use palisade_ipmi::client::{About, Client, Effects, Event, Input, Limit, Login, Order, STEPS};
 use palisade_ipmi::keys::{Handshake, SessionKeys};
 use palisade_ipmi::privilege::Privilege;
 use palisade_ipmi::secret::Secret;
@@ -21,6 +21,9 @@ use palisade_protocol::time::{Duration, Instant};
 
 pub(crate) const PASSWORD: &[u8] = b"palisade-20-byte-pw!";
 pub(crate) const ROUND_TRIP: Duration = Duration::from_millis(2);
+
+/// When a talk begins.
+pub(crate) const BEGIN: Instant = Instant::from_millis(1_000);
 
 /// What a BMC was asked, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -332,6 +335,9 @@ pub(crate) struct Talk {
     /// What the last answer was about.
     pub(crate) about: Option<About>,
     pub(crate) latency: Duration,
+    /// How long the BMC works at each datagram, one after the other.
+    pub(crate) work: Duration,
+    busy_until: Instant,
 }
 
 pub(crate) fn login(privilege: Privilege, suites: &[Suite]) -> Login {
@@ -344,10 +350,34 @@ impl Talk {
     }
 
     pub(crate) fn with(bmc: FakeBmc, login: Login) -> Self {
-        let now = Instant::from_millis(1_000);
-        let client = Client::new(login, [42; 32], now, now + Duration::from_secs(10));
-        let (sent, replies, under_way) = (Vec::new(), Vec::new(), VecDeque::new());
-        Self { now, client, bmc, sent, replies, under_way, about: None, latency: ROUND_TRIP }
+        Self::within(Limit::at(BEGIN + Duration::from_secs(10)), bmc, login)
+    }
+
+    pub(crate) fn within(limit: Limit, bmc: FakeBmc, login: Login) -> Self {
+        Self {
+            now: BEGIN,
+            client: Client::new(login, [42; 32], BEGIN, limit),
+            bmc,
+            sent: Vec::new(),
+            replies: Vec::new(),
+            under_way: VecDeque::new(),
+            about: None,
+            latency: ROUND_TRIP,
+            work: Duration::ZERO,
+            busy_until: BEGIN,
+        }
+    }
+
+    /// A talk that ends when the BMC has been silent for two seconds, or after ten, with these orders on
+    /// board.
+    pub(crate) fn while_it_answers(bmc: FakeBmc, orders: &[Order]) -> Self {
+        let silence = Duration::from_secs(2);
+        let limit = Limit::of_silence(BEGIN + silence, silence, BEGIN + silence * STEPS);
+        let mut talk = Self::within(limit, bmc, login(Privilege::Operator, &[Suite::Sha256]));
+        for order in orders {
+            assert_eq!(talk.feed(Input::Order { order: *order, by: None }), None);
+        }
+        talk
     }
 
     /// A talk in which these orders are given before the login begins.
@@ -361,7 +391,7 @@ impl Talk {
     pub(crate) fn give(&mut self, orders: &[Order]) {
         let by = self.now + Duration::from_secs(5);
         for order in orders {
-            assert_eq!(self.feed(Input::Order { order: *order, by }), None);
+            assert_eq!(self.feed(Input::Order { order: *order, by: Some(by) }), None);
         }
     }
 
@@ -391,7 +421,7 @@ impl Talk {
 
     pub(crate) fn order(&mut self, order: Order) -> Event {
         let by = self.now + Duration::from_secs(5);
-        self.run(Input::Order { order, by })
+        self.run(Input::Order { order, by: Some(by) })
     }
 
     /// Feeds `first`, then replies and ticks, until the client says something.
@@ -410,9 +440,10 @@ impl Talk {
     pub(crate) fn feed(&mut self, input: Input<'_>) -> Option<Event> {
         let Effects { datagrams, event, about } = self.client.handle(self.now, input);
         for datagram in datagrams {
+            self.busy_until = self.busy_until.max(self.now) + self.work;
             if let Some(reply) = self.bmc.hear(&datagram) {
                 self.replies.push(reply.clone());
-                self.under_way.push_back((self.now + self.latency, reply));
+                self.under_way.push_back((self.busy_until + self.latency, reply));
             }
             self.sent.push(datagram);
         }
