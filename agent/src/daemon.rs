@@ -7,6 +7,7 @@ use palisade_agent_core::{AgentCore, Effects, Input, Phase};
 use palisade_host::clock;
 use palisade_host::control::Server;
 use palisade_protocol::ids::LINKS_MAX;
+use palisade_protocol::span::Span;
 use palisade_protocol::time::Instant;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ExitCode;
@@ -165,9 +166,9 @@ impl Daemon {
                 Turn::Armed(effects) => {
                     self.carry_out(now, &effects);
                     log::info!(
-                        "{} armed, {:?}",
+                        "{} armed, {}",
                         self.petting.dog().name(),
-                        self.petting.dog().timeout()
+                        Span(self.petting.dog().timeout())
                     );
                     self.telling.remember(now, format_args!("petting the watchdog"));
                 }
@@ -193,7 +194,7 @@ impl Daemon {
 
     fn fire(&mut self, now: Instant) {
         match self.petting.fire_soonest() {
-            Ok(within) => log::error!("this machine is reset within {within:?}"),
+            Ok(within) => log::error!("this machine is reset within {}", Span(within)),
             Err(error) => self.telling.alarm(now, format_args!("no way to reset at once: {error}")),
         }
     }

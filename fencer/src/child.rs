@@ -15,6 +15,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::unistd::Pid;
+use palisade_protocol::span::Span;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
@@ -150,7 +151,7 @@ impl Group {
         };
         // A killed process that sits in the kernel (a dead mount) is left to the runtime to reap.
         if timeout(REAP_MAX, gone).await.is_err() {
-            log::warn!("a killed child has not gone within {} ms", REAP_MAX.as_millis());
+            log::warn!("a killed child has not gone within {}", Span(REAP_MAX));
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use nix::net::if_::if_nametoindex;
+use palisade_protocol::span::Span;
 use tokio::net::lookup_host;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -52,7 +53,7 @@ pub(crate) async fn addresses(
         }
     };
     let found: Vec<SocketAddr> = timeout(limit, asking).await.unwrap_or_else(|_elapsed| {
-        let why = format!("no answer in {limit:?}");
+        let why = format!("no answer in {}", Span(limit));
         Err(io::Error::new(io::ErrorKind::TimedOut, why))
     })?;
     if found.is_empty() { Err(io::Error::other("no address")) } else { Ok(found) }

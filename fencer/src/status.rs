@@ -6,7 +6,9 @@ mod advice;
 mod table;
 
 use std::fmt;
+use std::time::Duration;
 
+use palisade_protocol::span::Span;
 use serde::{Deserialize, Serialize};
 
 pub use advice::advice;
@@ -283,11 +285,6 @@ pub enum End {
 }
 
 /// Milliseconds as a person reads them.
-pub fn span(ms: u64) -> String {
-    match ms {
-        0..1_000 => format!("{ms} ms"),
-        1_000..60_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        60_000..3_600_000 => format!("{} min {} s", ms / 60_000, ms % 60_000 / 1_000),
-        3_600_000.. => format!("{} h {} min", ms / 3_600_000, ms % 3_600_000 / 60_000),
-    }
+pub(crate) const fn span(ms: u64) -> Span {
+    Span(Duration::from_millis(ms))
 }

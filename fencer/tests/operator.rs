@@ -133,7 +133,7 @@ fn a_case_without_an_end_is_not_called_done() {
     let fencer = place.fencer(vec![Answer::Accepted { at_ns: 10 }, status(None)]);
     let asked = place.palisade(&["fence", "node3", "--timeout", "0"]);
     assert_eq!(code(&asked), 3);
-    assert!(err(&asked).contains("no end within 0 s"), "{}", err(&asked));
+    assert!(err(&asked).contains("no end within 0 ms"), "{}", err(&asked));
     fencer.join().unwrap();
 }
 

@@ -19,6 +19,7 @@ pub mod keys;
 pub mod peer;
 pub mod postbox;
 pub mod quorum;
+pub mod span;
 pub mod time;
 pub mod timing;
 pub mod wire;

@@ -1,6 +1,7 @@
 //! What can go wrong with a watchdog: what was tried, what came back, what to do.
 
 use nix::errno::Errno;
+use palisade_protocol::span::Span;
 use palisade_protocol::time::Duration;
 use palisade_protocol::wire::DogClass;
 use std::path::PathBuf;
@@ -70,7 +71,7 @@ pub enum DogError {
         device: PathBuf,
     },
     /// A simulated dog gave no answer.
-    #[error("no answer to `{asked}` from {} in {waited:?}; is the simulator running?", device.display())]
+    #[error("no answer to `{asked}` from {} in {}; is the simulator running?", device.display(), Span(*.waited))]
     Silent {
         /// The socket.
         device: PathBuf,

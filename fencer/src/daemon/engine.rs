@@ -13,6 +13,7 @@ use palisade_host::clock;
 use palisade_host::config::Cluster;
 use palisade_host::journal::{By, Event, Scribe, What};
 use palisade_protocol::ids::{LinkId, NodeId};
+use palisade_protocol::span::Span;
 use palisade_protocol::time::Instant;
 use palisade_protocol::wire::{ProofKind, Why};
 
@@ -137,7 +138,7 @@ impl Engine {
         let name = self.names.node(finding.node);
         match &finding.result {
             Ok(_) if changed => log::info!("{name}: its power can be cut again"),
-            Ok((on, took)) => log::debug!("{name}: power on: {on}, in {} ms", took.as_millis()),
+            Ok((on, took)) => log::debug!("{name}: power on: {on}, in {}", Span(*took)),
             Err(error) if changed => log::error!("{name}: its power cannot be cut now: {error}"),
             Err(error) => log::debug!("{name}: {error}"),
         }

@@ -9,6 +9,7 @@ use palisade_host::config::{Cluster, Node, PowerLevel};
 use palisade_protocol::ids::{LinkId, NodeId};
 use palisade_protocol::peer::Links;
 use palisade_protocol::postbox::DropCounts;
+use palisade_protocol::span::Span;
 use palisade_protocol::time::Instant;
 use palisade_protocol::wire::{DogClass, Renew, Verdict as Health};
 
@@ -147,7 +148,7 @@ impl View<'_> {
             return BmcStatus { address, weaknesses, ..BmcStatus::default() };
         };
         let (ready, on, finding) = match result {
-            Ok((on, took)) => (true, Some(*on), format!("answered in {} ms", took.as_millis())),
+            Ok((on, took)) => (true, Some(*on), format!("answered in {}", Span(*took))),
             Err(error) => (false, None, error.to_string()),
         };
         let resting = self.rehearsals.resting(node.id);

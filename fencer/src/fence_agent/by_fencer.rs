@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use palisade_host::clock;
+use palisade_protocol::span::Span;
 use palisade_protocol::time::Instant;
 
 use super::action::Action;
@@ -100,8 +101,8 @@ impl Wish {
             let waited = now.since(began);
             if self.longest.is_some_and(|longest| waited >= longest) {
                 return Err(format!(
-                    "timed out: no proof within {waited:?} (last: {last}); the fencers try on: palisade \
-                     status"
+                    "timed out: no proof within {} (last: {last}); the fencers try on: palisade status",
+                    Span(waited)
                 ));
             }
             tokio::time::sleep(LOOK_EVERY).await;

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use palisade_host::secret::{Secret, read_secret_file};
+use palisade_protocol::span::Span;
 use tokio::process::Command;
 use tokio::time::timeout;
 
@@ -66,7 +67,7 @@ async fn run(script: &str) -> Result<Secret, Failed> {
     let output = match output {
         Ok(Ok(output)) => output,
         Ok(Err(error)) => return Err(failed(format!("/bin/sh: {error}"))),
-        Err(_elapsed) => return Err(failed(format!("no end within {SCRIPT_PATIENCE:?}"))),
+        Err(_elapsed) => return Err(failed(format!("no end within {}", Span(SCRIPT_PATIENCE)))),
     };
     let (status, said) = (output.status, output.stderr.len());
     let text =

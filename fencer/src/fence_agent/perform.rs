@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use palisade_host::clock;
+use palisade_protocol::span::Span;
 use palisade_protocol::time::Instant;
 use tokio::task::JoinSet;
 
@@ -214,9 +215,9 @@ async fn order_on(device: &dyn PowerDevice, terms: &Terms) {
 }
 
 fn stuck(still: &str, evidence: &Evidence, terms: &Terms) -> Failed {
-    let waited = terms.power.change.unwrap_or_default();
+    let waited = Span(terms.power.change.unwrap_or_default());
     Failed::new(format!(
-        "timed out: power is still {still} after {waited:?}: {evidence}; look at the machine, or raise \
+        "timed out: power is still {still} after {waited}: {evidence}; look at the machine, or raise \
          power_timeout"
     ))
 }

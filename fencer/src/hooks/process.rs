@@ -8,6 +8,7 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 use std::time::Duration;
 
+use palisade_protocol::span::Span;
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, BufReader};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -52,8 +53,8 @@ impl fmt::Display for Outcome {
             Self::Signalled(signal) => write!(out, "ended by signal {signal}"),
             Self::TooLong(limit) => write!(
                 out,
-                "killed with its process group after {} ms; make it quicker or raise hooks.timeout_ms",
-                limit.as_millis()
+                "killed with its process group after {}; make it quicker or raise hooks.timeout_ms",
+                Span(*limit)
             ),
             Self::NotStarted(why) => write!(out, "not started: {why}"),
         }

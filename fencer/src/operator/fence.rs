@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use palisade_host::clock;
+use palisade_protocol::span::Span;
 
 use super::args::{Confirm, Fence, Place, Wait};
 use super::asked::Asked;
@@ -56,8 +57,8 @@ fn end_of(
         say_change(&status, target, &mut said);
         if clock::now() >= deadline {
             return Err(Failure::unknown(format!(
-                "{target}: no end within {} s (last: {said}); it goes on: palisade status",
-                longest.as_secs()
+                "{target}: no end within {} (last: {said}); it goes on: palisade status",
+                Span(longest)
             )));
         }
         rest(LOOK_EVERY_MS);

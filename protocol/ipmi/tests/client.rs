@@ -299,6 +299,19 @@ fn a_silent_bmc_is_asked_ever_more_slowly_and_then_reported() {
 }
 
 #[test]
+fn every_wait_is_told_in_the_words_of_people() {
+    let (waited, status) = (Duration::from_nanos(1_999_999_429), RmcpStatus::NoResources);
+    let busy = code::BUSY;
+    for error in [
+        ClientError::Silent { step: Step::Rakp1, waited, sent: 3, ignored: 0 },
+        ClientError::NoSlots { status, times: 2, waited },
+        ClientError::StillBusy { step: Step::Rakp1, waited, code: busy },
+    ] {
+        assert!(error.to_string().contains(" 2.0 s"), "{error}");
+    }
+}
+
+#[test]
 fn a_bmc_that_falls_silent_at_the_user_name_may_not_like_the_password() {
     let mut talk = Talk::new(FakeBmc::new());
     talk.feed(Input::Tick);

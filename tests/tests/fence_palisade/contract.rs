@@ -121,6 +121,7 @@ fn a_refused_port_is_told_at_once_and_a_silent_bmc_given_up() {
         assert_fails(&output, "port refused");
         let (_, output) = told.recv_timeout(AMPLE).unwrap();
         assert_fails(&output, "timed out");
+        assert_fails(&output, " s (");
     });
 }
 
@@ -131,7 +132,7 @@ fn a_machine_that_takes_the_order_and_stays_on_is_no_success() {
     for action in ["off", "reboot"] {
         let options =
             with(&access(simulator.address()), &format!("power_timeout=1 action={action}"));
-        assert_fails(&by_stdin(ours(), &options), "power is still on");
+        assert_fails(&by_stdin(ours(), &options), "power is still on after 1.0 s: ");
     }
 }
 

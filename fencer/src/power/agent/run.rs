@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use palisade_host::clock;
 use palisade_host::secret::Secret;
+use palisade_protocol::span::Span;
 use palisade_protocol::time::Instant;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::ChildStdin;
@@ -85,7 +86,7 @@ pub(super) async fn run(
     let (mut out, mut err) = (Kept::default(), Kept::default());
     let status = attend(group, input, (&mut out, &mut err), by).await;
     let Some(status) = status else {
-        let evidence = format!("{action} did not end within {} ms: killed", limit.as_millis());
+        let evidence = format!("{action} did not end within {}: killed", Span(limit));
         let remedy = "give it options that make it quicker, such as power_wait and login_timeout";
         return Err(Trouble::new(PowerErrorKind::Silent, evidence, remedy));
     };

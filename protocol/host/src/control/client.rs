@@ -10,6 +10,7 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeVal;
+use palisade_protocol::span::Span;
 use palisade_protocol::time::{Duration, Instant};
 use serde_json::Value;
 
@@ -39,8 +40,8 @@ pub enum CallError {
     },
     /// The deadline passed.
     #[error(
-        "the daemon at {} did not answer within {} ms; it hangs or the machine is overloaded",
-        path.display(), waited.as_millis()
+        "the daemon at {} did not answer within {}; it hangs or the machine is overloaded",
+        path.display(), Span(*.waited)
     )]
     Silent {
         /// The socket.

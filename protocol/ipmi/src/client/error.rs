@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use palisade_protocol::span::Span;
 use palisade_protocol::time::Duration;
 
 use super::order::Order;
@@ -54,7 +55,7 @@ pub enum ClientError {
         evidence: PrivilegeEvidence,
     },
     /// The BMC has no session left.
-    #[error("no session slot free: bmc answered {status} {times} times in {waited:?}")]
+    #[error("no session slot free: bmc answered {status} {times} times in {}", Span(*.waited))]
     NoSlots {
         /// What the BMC said last.
         status: RmcpStatus,
@@ -78,7 +79,9 @@ pub enum ClientError {
         answered: Algorithms,
     },
     /// Nothing came back that could be believed.
-    #[error("silent: no answer to {step} in {waited:?} ({sent} packets sent, {ignored} ignored)")]
+    #[error(
+        "silent: no answer to {step} in {} ({sent} packets sent, {ignored} ignored)", Span(*.waited)
+    )]
     Silent {
         /// What was not answered.
         step: Step,
@@ -106,7 +109,7 @@ pub enum ClientError {
         status: RmcpStatus,
     },
     /// The BMC answered with a passing code until the time was up.
-    #[error("{step} put off for {waited:?}: {} ({code:#04x})", completion::words(*.code))]
+    #[error("{step} put off for {}: {} ({code:#04x})", Span(*.waited), completion::words(*.code))]
     StillBusy {
         /// What was being tried.
         step: Step,
