@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use palisade_fencer::power::{BmcConfig, Privilege, Suite};
+use palisade_fencer::power::{BmcConfig, Password, Privilege, Suite};
+use palisade_host::secret::Secret;
 use palisade_hw::bmc::{self, User};
 
 /// The account's name.
@@ -26,13 +27,19 @@ pub fn user(password: &str, privilege: Privilege) -> User {
     User { name: USER.to_owned(), password, privilege }
 }
 
+/// A password for the power engine, as if a file held it.
+#[must_use]
+pub fn password(text: &str) -> Password {
+    Password::new(Secret::new(text.to_owned()), "password_file of a test")
+}
+
 /// The account at a BMC, for the power engine: operator, with every suite.
 #[must_use]
 pub fn config(address: String, password: &str) -> BmcConfig {
     BmcConfig {
         address,
         user: USER.to_owned(),
-        password: palisade_host::secret::Secret::new(password.to_owned()),
+        password: self::password(password),
         privilege: Privilege::Operator,
         suites: vec![Suite::Sha256, Suite::Sha1],
         bmc_key: None,

@@ -10,7 +10,6 @@ use palisade_fencer::power::{
     Privilege, Raised, Reading, Suite, Terms, Verdict,
 };
 use palisade_host::clock;
-use palisade_host::secret::Secret;
 use palisade_hw::bmc::{Bmc, Event, Settings};
 use palisade_hw::face::rmcp::{RackEvent, RmcpFace};
 use palisade_hw::fault::{Fault, Plan};
@@ -330,7 +329,7 @@ async fn a_man_in_the_middle_who_takes_the_cipher_away_learns_nothing_and_switch
 #[tokio::test]
 async fn a_wrong_password_is_tried_once() {
     let rack = Rack::with(&["lock-out=2"]);
-    let wrong = Secret::new("battery staple".to_owned());
+    let wrong = palisade_tests::bmc::password("battery staple");
     let config = BmcConfig { password: wrong, ..rack.config(0) };
     let engine = Engine::start().unwrap();
     assert_eq!(unknown(engine.fence(&config, &terms()).await), PowerErrorKind::WrongPassword);

@@ -11,7 +11,6 @@ use palisade_fencer::power::{
     Ack, Bmc, BmcConfig, Engine, PowerDevice, PowerError, PowerErrorKind, Privilege, Session, Suite,
 };
 use palisade_host::clock;
-use palisade_host::secret::Secret;
 use palisade_protocol::time::Instant;
 use palisade_tests::bmc;
 use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD, free_port_at, own_address};
@@ -89,7 +88,7 @@ async fn a_session_as_admin_at_a_host_name_works_too() {
 #[tokio::test]
 async fn a_wrong_password_is_refused_as_such() {
     let simulator = IpmiSim::start();
-    let wrong = Secret::new("not-the-password".to_owned());
+    let wrong = bmc::password("not-the-password");
     let config = BmcConfig { password: wrong, ..config_of(&simulator) };
     let error = open(&config, soon()).await.unwrap_err();
     assert_tells(&error, PowerErrorKind::WrongPassword, &config, "wrong password");
@@ -160,7 +159,7 @@ async fn a_name_that_does_not_resolve_is_told_apart_from_a_silent_bmc() {
 
 #[tokio::test]
 async fn a_password_that_would_have_to_be_cut_is_refused_before_anything_is_sent() {
-    let long = Secret::new("twenty-one characters".to_owned());
+    let long = bmc::password("twenty-one characters");
     let config = BmcConfig { password: long, ..config(free_port_at(own_address()).to_string()) };
     let error = open(&config, soon()).await.unwrap_err();
     assert_tells(&error, PowerErrorKind::BadConfig, &config, "21 bytes");

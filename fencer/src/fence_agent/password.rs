@@ -13,6 +13,7 @@ use super::answer::Failed;
 use super::option;
 use super::values::Values;
 use crate::child;
+use crate::power::Password;
 
 /// The environment variable asked when no option says the password.
 const VARIABLE: &str = "FENCE_PALISADE_PASSWORD";
@@ -24,7 +25,7 @@ const SCRIPT_PATIENCE: Duration = Duration::from_secs(20);
 /// Where to find a password. The first of: script, option, file, environment; else it is empty.
 #[derive(Debug)]
 pub(super) enum Source {
-    Known(Secret),
+    Known(Password),
     Script(String),
 }
 
@@ -34,25 +35,32 @@ impl Source {
         if let Some(script) = values.filled(&option::PASSWORD_SCRIPT) {
             return Ok(Self::Script(script.to_owned()));
         }
+        let known = |text: String, from| Self::Known(Password::new(Secret::new(text), from));
         if let Some(password) = values.given(&option::PASSWORD) {
-            return Ok(Self::Known(Secret::new(password.to_owned())));
+            return Ok(known(password.to_owned(), "option password"));
         }
         if let Some(file) = values.one(&option::PASSWORD_FILE)? {
-            let read = read_secret_file(file.as_ref());
-            return read
-                .map(Self::Known)
-                .map_err(|error| Failed::new(format!("password_file: {error}")));
+            return in_file(file).map(Self::Known);
         }
-        Ok(Self::Known(Secret::new(std::env::var(VARIABLE).unwrap_or_default())))
+        Ok(std::env::var(VARIABLE)
+            .map_or(Self::Known(Password::none()), |text| known(text, VARIABLE)))
     }
 
     /// The password; runs the script if there is one.
-    pub(super) async fn fetch(&self) -> Result<Secret, Failed> {
+    pub(super) async fn fetch(&self) -> Result<Password, Failed> {
         match self {
             Self::Known(password) => Ok(password.clone()),
-            Self::Script(script) => run(script).await,
+            Self::Script(script) => {
+                Ok(Password::new(run(script).await?, "the output of password_script"))
+            }
         }
     }
+}
+
+fn in_file(file: &str) -> Result<Password, Failed> {
+    let read = read_secret_file(file.as_ref());
+    let secret = read.map_err(|error| Failed::new(format!("password_file: {error}")))?;
+    Ok(Password::new(secret, format!("password_file {file}")))
 }
 
 /// By the shell and without the blanks at the end of its output, as fence-agents does. What it prints is

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use palisade_host::config::Cluster;
-use palisade_host::secret::Secret;
 use tokio::runtime::Builder;
 
 use super::action::Action;
@@ -18,8 +17,8 @@ use super::shown::{is_one, shown};
 use super::target::{Target, Targets, plugs};
 use super::termination;
 use super::values::Values;
-use crate::power::Engine;
 use crate::power::redfish::{self, End};
+use crate::power::{Engine, Password};
 use crate::{child, place, power};
 
 /// What is asked, of which machines, on which terms.
@@ -149,11 +148,11 @@ impl AtDevices {
         let began = tokio::time::Instant::now();
         let engine = self.engine()?;
         if action == Action::ValidateAll {
-            return validate(&self.targets.all(&engine, no_password())?);
+            return validate(&self.targets.all(&engine, Password::none())?);
         }
         let password = match self.targets {
             Targets::One { .. } => self.password.fetch().await?,
-            Targets::Cluster { .. } => no_password(),
+            Targets::Cluster { .. } => Password::none(),
         };
         let everywhere = matches!(action, Action::Monitor | Action::ListStatus);
         let machines = if everywhere {
@@ -191,10 +190,6 @@ async fn delay(action: Action, began: tokio::time::Instant, delay: Duration) {
     if action.fences() {
         tokio::time::sleep_until(began + delay).await;
     }
-}
-
-fn no_password() -> Secret {
-    Secret::new(String::new())
 }
 
 /// Ends when all is over that the work started, and given back what it held, also where this process is told to end.

@@ -15,7 +15,7 @@ use super::values::Values;
 use crate::place;
 use crate::power::levels::{self, Levels};
 use crate::power::{
-    self, Bmc, BmcConfig, BmcKey, Engine, Guid, NoGuid, PowerDevice, Privilege, Suite,
+    self, Bmc, BmcConfig, BmcKey, Engine, Guid, NoGuid, Password, PowerDevice, Privilege, Suite,
 };
 
 /// The machines behind this device.
@@ -63,7 +63,7 @@ impl Targets {
     }
 
     /// The machines asked for: one at least.
-    pub(super) fn named(&self, engine: &Engine, password: Secret) -> Result<Vec<Target>, Failed> {
+    pub(super) fn named(&self, engine: &Engine, password: Password) -> Result<Vec<Target>, Failed> {
         match self {
             Self::One { bmc, node } => {
                 let bmc = BmcConfig { password, ..BmcConfig::clone(bmc) };
@@ -80,7 +80,7 @@ impl Targets {
     }
 
     /// The machines asked for, or else all whose power can be switched.
-    pub(super) fn all(&self, engine: &Engine, password: Secret) -> Result<Vec<Target>, Failed> {
+    pub(super) fn all(&self, engine: &Engine, password: Password) -> Result<Vec<Target>, Failed> {
         match self {
             Self::Cluster { cluster, asked, bmc_key } if asked.is_empty() => {
                 let plugs = self.plugs();
@@ -203,7 +203,7 @@ fn at_address(values: &Values) -> Result<BmcConfig, Failed> {
     let bmc = BmcConfig {
         address: with_port(host, port),
         user: values.one(&option::USERNAME)?.unwrap_or_default().to_owned(),
-        password: Secret::new(String::new()),
+        password: Password::none(),
         privilege: privilege(values)?,
         suites: suites(values)?,
         bmc_key: bmc_key(values)?,

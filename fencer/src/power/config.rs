@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use palisade_host::config;
-use palisade_host::secret::{Secret, read_secret_file};
+use palisade_host::secret::read_secret_file;
 use palisade_ipmi::app::Guid;
 use palisade_ipmi::client::{Login, LoginError};
 use palisade_ipmi::privilege::Privilege;
@@ -12,6 +12,7 @@ use palisade_ipmi::suite::Suite;
 
 use super::bmc_key::bmc_key;
 use super::error::{Fault, PowerError};
+use super::password::Password;
 
 /// One BMC and the account to use. `Debug` does not show the password.
 #[derive(Clone, Debug)]
@@ -21,7 +22,7 @@ pub struct BmcConfig {
     /// Account, 1 to 16 ASCII characters.
     pub user: String,
     /// Its password, at most 20 bytes.
-    pub password: Secret,
+    pub password: Password,
     /// Operator or admin.
     pub privilege: Privilege,
     /// Cipher suites in the order of trying.
@@ -41,12 +42,13 @@ impl BmcConfig {
     /// unreadable.
     pub fn read(bmc: &config::Bmc) -> Result<Self, PowerError> {
         let failed = |fault| PowerError::new(&bmc.address, &bmc.user, fault);
-        let password = read_secret_file(&bmc.password_file)
+        let secret = read_secret_file(&bmc.password_file)
             .map_err(|error| failed(Fault::BadPasswordFile(error.to_string())))?;
+        let from = format!("password_file {} of the configuration", bmc.password_file.display());
         Ok(Self {
             address: bmc.address.clone(),
             user: bmc.user.clone(),
-            password,
+            password: Password::new(secret, from),
             privilege: privilege_of(bmc.privilege),
             suites: bmc.suites.iter().map(|suite| suite_of(*suite)).collect(),
             bmc_key: bmc.bmc_key_file.as_deref().map(read_key).transpose().map_err(failed)?,
@@ -64,7 +66,7 @@ impl BmcConfig {
 
     /// The terms of the login, checked.
     pub(super) fn login(&self) -> Result<Login, PowerError> {
-        let password = palisade_ipmi::secret::Secret::new(self.password.expose().as_bytes())
+        let password = palisade_ipmi::secret::Secret::new(self.password.secret.expose().as_bytes())
             .map_err(|SecretTooLong { length }| self.failed(Fault::PasswordTooLong { length }))?;
         let login = Login::new(&self.user, password, self.privilege, &self.suites)
             .map_err(|error: LoginError| self.failed(Fault::BadLogin(error)))?;
@@ -79,6 +81,7 @@ impl BmcConfig {
 
     pub(super) fn failed(&self, fault: Fault) -> PowerError {
         PowerError::new(&self.address, &self.user, fault)
+            .with_password_from(self.password.from.clone())
     }
 }
 
@@ -99,5 +102,35 @@ const fn suite_of(suite: config::Suite) -> Suite {
     match suite {
         config::Suite::Three => Suite::Sha1,
         config::Suite::Seventeen => Suite::Sha256,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use palisade_ipmi::client::{ClientError, FoundBy};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// Whoever mends the file that another program reads has mended nothing.
+    #[test]
+    fn a_wrong_password_is_told_with_the_place_where_it_is_mended() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("node2.password");
+        std::fs::write(&file, "another").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let bmc = BmcConfig::read(&config::Bmc {
+            address: "10.9.0.1:623".to_owned(),
+            user: "palisade".to_owned(),
+            password_file: file.clone(),
+            privilege: config::Privilege::Operator,
+            suites: vec![config::Suite::Seventeen],
+            bmc_key_file: None,
+            guid: None,
+        });
+        let wrong = ClientError::WrongPassword { suite: Suite::Sha256, found_by: FoundBy::Console };
+        let said = bmc.unwrap().failed(Fault::Login(wrong)).to_string();
+        let place = format!("in password_file {} of the configuration and on", file.display());
+        assert!(said.contains(&place), "{said}");
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! No error means `off`, and none ever carries the password.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use palisade_ipmi::client::{ClientError, Declined, LoginError, Step};
@@ -12,9 +13,16 @@ use super::trouble::Trouble;
 /// A failure at one BMC. `Display` is one line with evidence and remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PowerError {
+    account: Box<Account>,
+    fault: Fault,
+}
+
+/// Where it happened, as whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Account {
     address: String,
     user: String,
-    fault: Fault,
+    password_from: Option<Cow<'static, str>>,
 }
 
 /// What kind of failure it is.
@@ -90,11 +98,18 @@ pub(super) enum Fault {
 impl PowerError {
     /// A failure at `device`, named as an operator would, that is no BMC reached by IPMI.
     pub(super) fn at(device: String, trouble: Trouble) -> Self {
-        Self { address: device, user: String::new(), fault: Fault::Elsewhere(trouble) }
+        Self::new(&device, "", Fault::Elsewhere(trouble))
     }
 
     pub(super) fn new(address: &str, user: &str, fault: Fault) -> Self {
-        Self { address: address.to_owned(), user: user.to_owned(), fault }
+        let (address, user) = (address.to_owned(), user.to_owned());
+        Self { account: Box::new(Account { address, user, password_from: None }), fault }
+    }
+
+    /// The same of an account whose password was found there.
+    pub(super) fn with_password_from(mut self, from: Cow<'static, str>) -> Self {
+        self.account.password_from = Some(from);
+        self
     }
 
     /// What kind of failure it is.
@@ -148,7 +163,19 @@ impl PowerError {
         matches!(&self.fault, Fault::Login(ClientError::Exhausted))
     }
 
-    fn remedy(&self) -> &str {
+    fn remedy(&self) -> Cow<'_, str> {
+        if let (Fault::Login(ClientError::WrongPassword { .. }), Some(from)) =
+            (&self.fault, &self.account.password_from)
+        {
+            return Cow::Owned(format!(
+                "set the same password in {from} and on the bmc; not tried again, so as not to lock the \
+                 account"
+            ));
+        }
+        Cow::Borrowed(self.usual_remedy())
+    }
+
+    fn usual_remedy(&self) -> &str {
         match &self.fault {
             Fault::Elsewhere(trouble) => &trouble.remedy,
             Fault::Login(error) => error.remedy(),
@@ -167,7 +194,8 @@ impl PowerError {
 /// For example `bmc 10.9.0.1:623 as palisade: wrong password: …; set the same password …`.
 impl fmt::Display for PowerError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { address, user, fault } = self;
+        let Self { account, fault } = self;
+        let Account { address, user, .. } = account.as_ref();
         if let Fault::Elsewhere(trouble) = fault {
             return write!(out, "{address}: {trouble}");
         }

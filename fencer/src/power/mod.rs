@@ -14,6 +14,7 @@ mod engine;
 mod error;
 mod fence;
 pub mod levels;
+mod password;
 mod profile;
 pub mod redfish;
 mod refusal;
@@ -38,6 +39,7 @@ pub use palisade_ipmi::privilege::Privilege;
 pub use palisade_ipmi::secret::Secret as BmcKey;
 pub use palisade_ipmi::suite::Suite;
 pub use palisade_ipmi::watchdog::TimerState;
+pub use password::Password;
 pub use session::{Passage, PowerStatus, Session};
 #[cfg(test)]
 pub(crate) use spared::Spared;

@@ -187,6 +187,7 @@ fn write(file: &Path, profile: &Profile) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::power::Password;
     use palisade_host::secret::Secret;
     use palisade_ipmi::privilege::Privilege;
     use std::os::unix::fs::PermissionsExt as _;
@@ -195,7 +196,7 @@ mod tests {
         BmcConfig {
             address: "10.9.0.1:623".to_owned(),
             user: "palisade".to_owned(),
-            password: Secret::new("very-secret".to_owned()),
+            password: Password::new(Secret::new("very-secret".to_owned()), "a test"),
             privilege: Privilege::Operator,
             suites: vec![Suite::Sha256, Suite::Sha1],
             bmc_key: None,

@@ -254,6 +254,13 @@ fn a_password_comes_from_a_script_a_file_or_the_environment() {
     }
     assert_fails(&from(""), "wrong password");
 
+    fs::write(&file, "another\n").unwrap();
+    let mend = |place: &str| format!("set the same password in {place} and on the bmc");
+    let by_file = from(&format!("password_file={}", file.display()));
+    assert_fails(&by_file, &mend(&format!("password_file {}", file.display())));
+    assert_fails(&by_script("echo another"), &mend("the output of password_script"));
+    assert_fails(&from("password=another"), &mend("option password"));
+
     let environment = Command::new(ours())
         .args(["-o", "status", "-l", USER, "-C", "3"])
         .arg(format!("--ip={}", simulator.address().ip()))

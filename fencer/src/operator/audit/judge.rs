@@ -264,19 +264,18 @@ fn joined(ids: impl Iterator<Item = u8>) -> String {
 mod tests {
     use std::time::Duration;
 
-    use palisade_host::secret::Secret;
     use palisade_ipmi::app::AuthCapabilities;
 
     use super::super::gather::{Doors, Suites};
     use super::super::unsaid::Unsaid;
     use super::*;
-    use crate::power::{Guid, LastPowerEvent, PowerStatus};
+    use crate::power::{Guid, LastPowerEvent, Password, PowerStatus};
 
     fn config() -> BmcConfig {
         BmcConfig {
             address: "10.9.0.1:623".to_owned(),
             user: "palisade".to_owned(),
-            password: Secret::new("secret".to_owned()),
+            password: Password::none(),
             privilege: Privilege::Operator,
             suites: vec![Suite::Sha256, Suite::Sha1],
             bmc_key: None,

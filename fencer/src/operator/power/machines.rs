@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use palisade_host::config::{Cluster, Node};
-use palisade_host::secret::{Secret, read_secret_file};
+use palisade_host::secret::read_secret_file;
 
 use super::super::args::Place;
 use super::super::exit::{Failure, progress};
@@ -11,7 +11,7 @@ use super::super::hosts::{Host, HostList, folded, read_file};
 use super::elsewhere::other_ways;
 use super::wish::{Act, Level, Wish};
 use crate::place;
-use crate::power::{BmcConfig, BmcKey, Privilege, Suite, bmc_key};
+use crate::power::{BmcConfig, BmcKey, Password, Privilege, Suite, bmc_key};
 
 /// A machine and its BMC.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ fn account(wish: &Wish) -> Result<BmcConfig, Failure> {
     let account = BmcConfig {
         address: String::new(),
         user: wish.user.clone().unwrap_or_default(),
-        password: secret(wish.password_file.as_deref())?,
+        password: password(wish.password_file.as_deref())?,
         privilege,
         suites,
         bmc_key: wish.bmc_key_file.as_deref().map(key).transpose()?,
@@ -67,8 +67,10 @@ fn account(wish: &Wish) -> Result<BmcConfig, Failure> {
 }
 
 /// The command line has seen to it that the file is named.
-fn secret(file: Option<&Path>) -> Result<Secret, Failure> {
-    read_secret_file(file.unwrap_or(Path::new(""))).map_err(Failure::usage)
+fn password(file: Option<&Path>) -> Result<Password, Failure> {
+    let file = file.unwrap_or(Path::new(""));
+    let secret = read_secret_file(file).map_err(Failure::usage)?;
+    Ok(Password::new(secret, format!("--password-file {}", file.display())))
 }
 
 /// The BMC key in a file, in hexadecimal digits.

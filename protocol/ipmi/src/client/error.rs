@@ -137,8 +137,8 @@ impl ClientError {
     pub const fn remedy(&self) -> &'static str {
         match self {
             Self::WrongPassword { .. } => {
-                "set the same password in the password file and on the bmc; not tried again, so as \
-                 not to lock the account"
+                "set the same password here and on the bmc; not tried again, so as not to lock the \
+                 account"
             }
             Self::WrongBmcKey { .. } => "clear the bmc key on the bmc, or configure the same one",
             Self::OtherBmc { .. } => {
