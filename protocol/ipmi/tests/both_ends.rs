@@ -256,6 +256,45 @@ fn unheard_at_rakp_2(slots: usize) -> World {
     world
 }
 
+/// A machine that is off, by a login with these orders on board whose first flight the network holds while a
+/// later one passes. The session is closed.
+fn off_past_a_held_flight(on_board: &[Order]) -> (World, Vec<Vec<u8>>) {
+    let mut world = World::new(usual_login());
+    for order in on_board {
+        assert_eq!(world.feed(Input::Order { order: *order, by: None }), None);
+    }
+    world.feed(Input::Tick);
+    while world.to_bmc.under_way.iter().all(|(_, packet)| !is_rakp3(packet)) {
+        assert_eq!(world.step(), None);
+    }
+    let held = std::mem::take(&mut world.to_bmc.under_way);
+    let mut event = world.run(Input::Tick);
+    assert!(matches!(event, Event::Opened { .. }), "{event:?}");
+    if on_board.is_empty() {
+        event = world.order(Order::Off);
+    }
+    while world.machine.on {
+        event = world.step().unwrap_or(event);
+    }
+    world.close();
+    (world, held.into_iter().map(|(_, packet)| packet).collect())
+}
+
+/// Whether the next life of the machine goes on when the flight arrives so long after it was sent.
+fn outlives(on_board: &[Order], span: Duration) -> bool {
+    let (mut world, held) = off_past_a_held_flight(on_board);
+    world.machine.on = true;
+    let sent_at = Instant::from_millis(5_004);
+    for packet in held {
+        world.engine.receive(sent_at + span, &packet, &mut world.machine);
+    }
+    world.machine.on
+}
+
+fn is_rakp3(packet: &[u8]) -> bool {
+    kind_of(packet) == Some(PayloadType::Rakp3)
+}
+
 fn is_on(event: &Event) -> bool {
     let Event::Answered(Answer::Status(status)) = event else { panic!("{event:?}") };
     status.power_on
@@ -281,6 +320,22 @@ fn every_order_is_carried_out_with_either_suite() {
         assert!(timer.running && timer.present == 73);
         let event = world.order(Order::DeviceId);
         assert!(matches!(event, Event::Answered(Answer::DeviceId(_))), "{event:?}");
+    }
+}
+
+/// What bounds it is the BMC alone: it waits 3 s for RAKP 3, as OpenBMC does. The session that the flight opens
+/// is one that this console has given up and the BMC has not.
+#[test]
+fn a_held_flight_with_off_on_board_meets_the_next_life_while_its_bmc_waits_for_it() {
+    assert!(!outlives(&[Order::Off], Duration::from_millis(2_900)), "README.md, Limits");
+    assert!(outlives(&[Order::Off], Duration::from_millis(3_100)));
+}
+
+/// So it is in the daemon: off leaves in a session that stands.
+#[test]
+fn a_held_flight_of_a_login_without_orders_switches_nothing() {
+    for span in [Duration::from_millis(2_900), Duration::from_secs(30)] {
+        assert!(outlives(&[], span));
     }
 }
 
