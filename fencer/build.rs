@@ -4,7 +4,7 @@
 //! The fence agent has the C library in it as well, so that nothing is loaded when it starts: a quarter. It asks a
 //! program for the addresses of names, since what the library would load for that may not fit it.
 //!
-//! Changes nothing for another C library than glibc, and leaves out what the C compiler has no archive of.
+//! Changes nothing for another C library than glibc, and leaves out what the C compiler does not have.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +12,9 @@ use std::{env, fs};
 
 /// All that the standard library may ask the linker for, under the names of shared libraries.
 const C_LIBRARY: [&str; 6] = ["c", "m", "rt", "pthread", "util", "dl"];
+
+/// Where a program begins that has all in it and lies anywhere: it moves itself. Older libraries have none.
+const START: &str = "rcrt1.o";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -23,6 +26,7 @@ fn main() {
     let library = C_LIBRARY.map(|name| stand_in("library", name, name, ""));
     if let [Some(folder), ..] = &library
         && library.iter().all(Option::is_some)
+        && located(START).is_some()
     {
         println!("cargo::rustc-link-arg-bin=fence_palisade=-L{}", folder.display());
         println!("cargo::rustc-link-arg-bin=fence_palisade=-static-pie");
@@ -46,8 +50,9 @@ fn stand_in(folder: &str, shared: &str, archive: &str, more: &str) -> Option<Pat
     Some(folder)
 }
 
-fn located(archive: &str) -> Option<PathBuf> {
-    let found = Command::new("cc").arg(format!("-print-file-name={archive}")).output().ok()?;
+/// Where the C compiler has the file of that name.
+fn located(name: &str) -> Option<PathBuf> {
+    let found = Command::new("cc").arg(format!("-print-file-name={name}")).output().ok()?;
     // Without such a file the name alone is printed.
     let found = String::from_utf8(found.stdout).ok()?;
     Path::new(found.trim()).canonicalize().ok().filter(|path| path.is_absolute())
