@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 
 use palisade_fencer::power::{
@@ -82,6 +83,33 @@ impl Rack {
             assert!(clock::now() < by, "a session was not given back");
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// Whatever goes to a BMC and back, one question at a time.
+struct Wire {
+    address: SocketAddr,
+    /// The payload type of each question, once its answer is on the way back.
+    answered: Receiver<u8>,
+}
+
+impl Wire {
+    fn to(bmc: SocketAddr) -> Self {
+        let [near, far] = [(), ()].map(|()| UdpSocket::bind("127.0.0.1:0").unwrap());
+        far.connect(bmc).unwrap();
+        far.set_read_timeout(Some(AMPLE)).unwrap();
+        let (address, (tell, answered)) = (near.local_addr().unwrap(), channel());
+        std::thread::spawn(move || {
+            let mut datagram = [0; 1_024];
+            while let Ok((length, console)) = near.recv_from(&mut datagram) {
+                let kind = datagram[5];
+                far.send(&datagram[..length]).unwrap();
+                let Ok(length) = far.recv(&mut datagram) else { return };
+                near.send_to(&datagram[..length], console).unwrap();
+                let Ok(()) = tell.send(kind) else { return };
+            }
+        });
+        Self { address, answered }
     }
 }
 
@@ -661,4 +689,25 @@ async fn what_one_engine_has_learned_makes_the_login_of_the_next_shorter() {
     std::fs::remove_dir_all(folder.path()).unwrap();
     let engine = Engine::start().unwrap().with_profiles(folder.path());
     dead(engine.fence(&rack.config(0), &terms()).await);
+}
+
+/// By turns of chance the loop sees its clock or its mail first: so several times.
+#[tokio::test]
+async fn what_came_while_this_process_was_kept_from_running_is_not_asked_for_again() {
+    const OPEN_SESSION: u8 = 0x10;
+    let rack = Rack::with(&[]);
+    for _ in 0..8 {
+        let wire = Wire::to(rack.face.address(0).unwrap());
+        let engine = Engine::start().unwrap();
+        let config = config(wire.address);
+        let read = tokio::spawn(async move { engine.power_status(&config, &terms()).await });
+        tokio::task::yield_now().await;
+        // On the only thread: the engine stands still for longer than it waits for an answer.
+        let first = wire.answered.recv_timeout(AMPLE).unwrap();
+        std::thread::sleep(Duration::from_millis(150));
+        assert!(read.await.unwrap().unwrap().on);
+        let kinds: Vec<u8> = [first].into_iter().chain(wire.answered.try_iter()).collect();
+        let handshakes = kinds.iter().filter(|kind| **kind == OPEN_SESSION).count();
+        assert_eq!(handshakes, 1, "{kinds:x?}");
+    }
 }

@@ -196,6 +196,17 @@ impl Shared {
         done
     }
 
+    /// Takes a burst of what has come at each socket, and of the errors told there; whether there may be more.
+    fn receive(&self, taps: &[Option<Tap>; 2], errors: [bool; 2]) -> bool {
+        let mut more = false;
+        for (tap, errors) in taps.iter().zip(errors) {
+            if let Some(tap) = tap {
+                more |= self.lock().board.receive(&tap.wire, errors);
+            }
+        }
+        more
+    }
+
     /// A panic elsewhere must not keep others' slots from being given back.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -220,35 +231,38 @@ struct Tap {
     ready: AsyncFd<OwnedFd>,
 }
 
+/// Datagrams wait at the socket while this process is kept from running: what has come is read before time is let
+/// pass, or it would be taken for silence and asked for again. After so many bursts, which are as much as the
+/// socket holds, time passes all the same, so that nobody holds it up by sending more.
+const BURSTS_MAX: u32 = 32;
+
 /// Receives and lets time pass, until nobody can ask anything any more.
 async fn serve(shared: Arc<Shared>) {
-    let mut taps: [Option<Tap>; 2] = [None, None];
-    let mut more = false;
+    let (mut taps, mut errors, mut unread): ([Option<Tap>; 2], _, u32) =
+        ([None, None], [false; 2], 0);
     loop {
+        let more = shared.receive(&taps, errors);
+        unread = if more { unread.saturating_add(1) } else { 0 };
         let due = {
             let mut state = shared.lock();
             if state.over {
                 return;
             }
-            state.board.tick(clock::now());
+            if unread.is_multiple_of(BURSTS_MAX) {
+                state.board.tick(clock::now());
+            }
             tap(&mut state, &mut taps);
             state.alarm = state.board.next_deadline();
             state.alarm
         };
         let [v4, v6] = &taps;
-        let ready = tokio::select! {
-            errors = readable(v4.as_ref()) => [Some(errors), None],
-            errors = readable(v6.as_ref()) => [None, Some(errors)],
-            () = shared.bell.notified() => [None, None],
-            () = wait(due) => [None, None],
-            () = std::future::ready(()), if more => [Some(true), Some(true)],
+        errors = tokio::select! {
+            errors = readable(v4.as_ref()) => [errors, false],
+            errors = readable(v6.as_ref()) => [false, errors],
+            () = shared.bell.notified() => [false; 2],
+            () = wait(due) => [false; 2],
+            () = std::future::ready(()), if more => [true; 2],
         };
-        more = false;
-        for (tap, ready) in taps.iter().zip(ready) {
-            if let (Some(tap), Some(errors)) = (tap, ready) {
-                more |= shared.lock().board.receive(&tap.wire, errors);
-            }
-        }
     }
 }
 
