@@ -1,5 +1,6 @@
-//! A child process in a process group of its own: started off the loop, with a clean environment and no
-//! signal blocked, ended with its whole group; if so wished under a guard, so that the group ends with this process at the latest.
+//! A child process in a process group of its own: started off the loop, with a clean environment and no signal
+//! blocked, ended with its whole group; if so wished under a guard, so that the group ends with this process at the
+//! latest.
 //!
 //! Never hands anything of this process's environment on, except a `PATH` which is fixed.
 

@@ -66,14 +66,11 @@ impl Engine {
         let (case, profile) = self.begin(bmc, terms, switch).await?;
         let (seen, flapped) = case.seen(switch).await?;
         let latency = seen.evidence.latency().filter(|_| seen.is_followed);
-        self.learn(
-            bmc,
-            match switch {
-                Switch::Off => profile.with_off(latency, flapped),
-                Switch::On => profile,
-            },
-        )
-        .await;
+        let profile = match switch {
+            Switch::Off => profile.with_off(latency, flapped),
+            Switch::On => profile,
+        };
+        self.learn(bmc, profile).await;
         Ok(seen)
     }
 
@@ -103,9 +100,9 @@ impl Engine {
     pub async fn diagnose(&self, bmc: &BmcConfig, terms: &Terms) -> Result<(), PowerError> {
         let Flight { line, profile, .. } = self.fly(bmc, terms, &[]).await?;
         self.learn(bmc, profile).await;
-        let at_bmc = AtBmc { bmc, line, order: Order::Diagnose };
-        let heard = at_bmc.ask(Order::Diagnose, clock::now() + terms.silence).await?;
-        let Answer::Diagnosed = heard.answer else { return Err(bmc.failed(Fault::Mismatch)) };
+        let sent = line.order(Order::Diagnose, clock::now() + terms.silence);
+        let answered = heard(sent).await.map_err(|fault| bmc.failed(fault))?;
+        let Answer::Diagnosed = answered.answer else { return Err(bmc.failed(Fault::Mismatch)) };
         Ok(())
     }
 

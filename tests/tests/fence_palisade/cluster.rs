@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use palisade_host::keys::generate;
 use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD, USER};
 
-use super::rig::{assert_fails, by_stdin, code, ours, stderr, stdout, with};
+use super::rig::{assert_fails, by_stdin, code, ours, stderr, stdout, with, write_private};
 
 #[test]
 fn one_device_fences_each_node_of_a_cluster_at_its_own_bmc() {
@@ -52,8 +51,7 @@ fn cluster(folder: &Path, one: &IpmiSim, two: &IpmiSim) -> PathBuf {
 /// nodes.
 pub(super) fn written(folder: &Path, nodes: &[(&str, SocketAddr)], more: &str) -> PathBuf {
     let password = folder.join("password");
-    fs::write(&password, PASSWORD).unwrap();
-    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).unwrap();
+    write_private(&password, PASSWORD);
     let mut text = format!(
         "[cluster]\nname = \"pair\"\nprofile = \"lan-fast\"\n{more}\
          [[link]]\nname = \"ring0\"\n[[link]]\nname = \"ring1\"\n"

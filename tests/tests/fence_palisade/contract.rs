@@ -13,7 +13,7 @@ use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD, USER};
 
 use super::rig::{
     AMPLE, access, assert_fails, by_stdin, code, free_port, long, ours, run, short, stderr, with,
-    words,
+    words, write_private,
 };
 
 /// One form of asking the agent at an address for an action.
@@ -227,8 +227,7 @@ fn a_password_comes_from_a_script_a_file_or_the_environment() {
         .filter(|word| !word.starts_with("password="))
         .collect();
     let file = simulator.path("password");
-    fs::write(&file, format!("{PASSWORD}\n")).unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    write_private(&file, &format!("{PASSWORD}\n"));
     let from = |more: &str| by_stdin(ours(), &with(&base, &format!("{more} action=status")));
     assert_eq!(code(&from(&format!("password_file={}", file.display()))), 0);
 

@@ -1,21 +1,18 @@
 //! Told to end, the agent and a fencer give back what sessions they hold at a Redfish service: it has few, and keeps
 //! one that is forgotten for half an hour.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Child;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use palisade_tests::redfish::{Answer, PASSWORD, SYSTEM, Stub, USER};
 use tempfile::NamedTempFile;
 
 use super::keeper::Keeper;
 use super::levels::Alpha;
 use super::outlived::wait_until;
-use super::rig::{free_port, ours, start};
+use super::rig::{ended_by, free_port, write_private};
 
 const LOG_IN: &str = "POST /redfish/v1/SessionService/Sessions";
 
@@ -28,8 +25,7 @@ struct Account {
 impl Account {
     async fn new() -> Self {
         let (stub, password) = (Stub::start().await, NamedTempFile::new().unwrap());
-        fs::write(password.path(), format!("{PASSWORD}\n")).unwrap();
-        fs::set_permissions(password.path(), fs::Permissions::from_mode(0o600)).unwrap();
+        write_private(password.path(), &format!("{PASSWORD}\n"));
         Self { stub, password }
     }
 
@@ -57,8 +53,7 @@ impl Account {
     fn ordering(&self) -> Child {
         self.stub.inner().is_stuck = true;
         let alpha = Alpha::without_bmc(&self.level());
-        let options = alpha.options("plug=alpha power_timeout=60 action=off");
-        let agent = start(ours(), &[], &(options.join("\n") + "\n"));
+        let agent = alpha.start_off();
         self.wait_until_asked(&format!("POST {SYSTEM}/Reset"));
         assert_eq!(self.stub.inner().sessions.len(), 1);
         agent
@@ -66,8 +61,7 @@ impl Account {
 }
 
 fn told_to_end(mut agent: Child) {
-    kill(Pid::from_raw(agent.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
-    let ended = agent.wait().unwrap();
+    let ended = ended_by(&mut agent, Signal::SIGTERM);
     assert_eq!(ended.signal(), Some(15), "{ended:?}");
 }
 

@@ -7,8 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use palisade_fencer::control::{Answer, Request, ask};
 use palisade_fencer::status::{Stand, Status};
 use palisade_host::clock;
@@ -17,7 +16,7 @@ use palisade_tests::programs::tested;
 use tempfile::TempDir;
 
 use super::cluster::written;
-use super::rig::{AMPLE, words};
+use super::rig::{AMPLE, ended_by, words};
 
 /// Longer than a fencer looks away from a machine whose agent was killed.
 const LONG: Duration = Duration::from_secs(60);
@@ -109,8 +108,7 @@ impl Keeper {
     /// Tells it to end, and how it ended.
     pub(super) fn stop(&mut self) -> ExitStatus {
         let mut running = self.running.take().unwrap();
-        kill(Pid::from_raw(running.id().try_into().unwrap()), Signal::SIGTERM).unwrap();
-        running.wait().unwrap()
+        ended_by(&mut running, Signal::SIGTERM)
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Child, Output};
 use std::time::Duration;
 
 use palisade_host::clock;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use super::cluster::written;
 use super::rig::{
-    access, assert_fails, by_stdin, code, free_port, ours, stderr, stdout, with, words,
+    access, assert_fails, by_stdin, code, free_port, ours, start, stderr, stdout, with, words,
 };
 
 /// What every agent answers to `metadata`; then `$action` is the one asked for, and noted.
@@ -98,7 +98,13 @@ impl Alpha {
         by_stdin(ours(), &self.options(more))
     }
 
-    pub(super) fn options(&self, more: &str) -> Vec<String> {
+    /// Our agent, begun and not waited for, which sees an off through for a minute.
+    pub(super) fn start_off(&self) -> Child {
+        let options = self.options("plug=alpha power_timeout=60 action=off");
+        start(ours(), &[], &(options.join("\n") + "\n"))
+    }
+
+    fn options(&self, more: &str) -> Vec<String> {
         let file = self.0.path().join("palisade.toml");
         words(&format!("config={} power_wait=0 {more}", file.display()))
     }

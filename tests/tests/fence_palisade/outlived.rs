@@ -1,5 +1,5 @@
-//! Nothing that the agent, or a fencer, started for power outlives it: not another fence agent that is deaf, nor what that
-//! one left behind, and by whatever the agent itself ends.
+//! Nothing that the agent, or a fencer, started for power outlives it: not another fence agent that is deaf, nor what
+//! that one left behind, and by whatever the agent itself ends.
 //!
 //! Those that it should have ended end by themselves within a minute.
 
@@ -7,13 +7,12 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use palisade_host::clock;
 
 use super::keeper::Keeper;
 use super::levels::{Alpha, Script};
-use super::rig::{AMPLE, assert_fails, code, free_port, ours, start, stderr};
+use super::rig::{AMPLE, assert_fails, code, ended_by, free_port, stderr};
 
 /// Told to order off, it notes its processes and goes on, whoever asks it to end.
 const DEAF: &str = "[ $action = off ] || exit 0\ntrap 'echo yes >asked' TERM\nsleep 60 &\n\
@@ -34,8 +33,7 @@ impl Held {
 
     /// Our agent while the other one orders off.
     fn begun(&self) -> Child {
-        let options = self.alpha.options("plug=alpha power_timeout=60 action=off");
-        let agent = start(ours(), &[], &(options.join("\n") + "\n"));
+        let agent = self.alpha.start_off();
         wait_until("the order is under way", || self.script.path("processes").exists());
         assert_eq!(alive(&self.script).len(), 2);
         agent
@@ -43,8 +41,7 @@ impl Held {
 
     fn ended_by(&self, signal: Signal) -> ExitStatus {
         let mut agent = self.begun();
-        kill(Pid::from_raw(agent.id().try_into().unwrap()), signal).unwrap();
-        agent.wait().unwrap()
+        ended_by(&mut agent, signal)
     }
 
     fn was_asked(&self) -> bool {

@@ -1,12 +1,16 @@
 //! How both agents are called, and what they are asked of them.
 
+use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use palisade_tests::ipmi_sim::{PASSWORD, USER, free_port_at, own_address};
 use palisade_tests::programs::tested;
 
@@ -59,6 +63,18 @@ pub(super) fn start(agent: &Path, args: &[String], input: &str) -> Child {
     // An agent that takes its options from the command line may be gone already.
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap_or_default();
     child
+}
+
+/// Sends a signal, and waits for the end that it makes.
+pub(super) fn ended_by(child: &mut Child, signal: Signal) -> ExitStatus {
+    kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+    child.wait().unwrap()
+}
+
+/// A file that only this user may read.
+pub(super) fn write_private(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// `program` as root: this user, or by `sudo` that asks nothing and keeps these variables.

@@ -7,13 +7,14 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use palisade_host::clock;
 use palisade_tests::ipmi_sim::{IpmiSim, PASSWORD, USER};
 
 use super::metadata::parameters;
-use super::rig::{AMPLE, access, by_stdin, free_port, ours, run, stderr, stdout, with, words};
+use super::rig::{
+    AMPLE, access, by_stdin, ended_by, free_port, ours, run, stderr, stdout, with, words,
+};
 
 /// An agent in the middle of its work: the machine takes the order and stays on.
 fn waiting(simulator: &IpmiSim, more: &str) -> Child {
@@ -34,10 +35,6 @@ fn waiting(simulator: &IpmiSim, more: &str) -> Child {
         std::thread::park_timeout(Duration::from_millis(5));
     }
     child
-}
-
-fn pid(child: &Child) -> Pid {
-    Pid::from_raw(child.id().try_into().unwrap())
 }
 
 /// Whatever `ps` shows of a process and its children: words, and environment to those who may. A child
@@ -155,8 +152,7 @@ fn a_core_is_not_dumped_and_the_lines_that_it_read_are_wiped() {
     assert!(contains(&image, USER_LINE), "the image was read: the user's name stands in it");
     assert!(!contains(&image, raw.as_bytes()), "the line with the password is still in memory");
 
-    kill(pid(&agent), Signal::SIGABRT).unwrap();
-    let ended = agent.wait().unwrap();
+    let ended = ended_by(&mut agent, Signal::SIGABRT);
     let said = fs::read_to_string(simulator.path("said")).unwrap_or_default();
     assert!(ended.signal() == Some(6) && !ended.core_dumped(), "{ended:?} {said}");
     let trace = fs::read_to_string(simulator.path("trace")).unwrap_or_default();

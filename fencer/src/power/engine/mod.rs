@@ -238,8 +238,9 @@ const BURSTS_MAX: u32 = 32;
 
 /// Receives and lets time pass, until nobody can ask anything any more.
 async fn serve(shared: Arc<Shared>) {
-    let (mut taps, mut errors, mut unread): ([Option<Tap>; 2], _, u32) =
-        ([None, None], [false; 2], 0);
+    let mut taps: [Option<Tap>; 2] = [None, None];
+    let mut errors = [false; 2];
+    let mut unread: u32 = 0;
     loop {
         let more = shared.receive(&taps, errors);
         unread = if more { unread.saturating_add(1) } else { 0 };

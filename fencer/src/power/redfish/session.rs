@@ -7,6 +7,7 @@ use std::time::Duration;
 use palisade_host::clock;
 use palisade_host::config;
 use palisade_host::secret::Secret;
+use palisade_protocol::span::Span;
 use palisade_protocol::time::Instant;
 use serde::Serialize;
 use tokio::runtime::Handle;
@@ -273,9 +274,9 @@ async fn leave(mut line: Line, own: String, counted: Option<Counted>) {
 /// Waits until every session has been given back, and no longer than `longest`.
 pub(super) async fn farewell(longest: Duration) {
     if timeout(longest, HELD.none_left()).await.is_err() {
-        let ms = longest.as_millis();
+        let within = Span(longest);
         log::warn!(
-            "redfish: a session was not given back within {ms} ms; its service ends it when long idle"
+            "redfish: a session was not given back within {within}; its service ends it when long idle"
         );
     }
 }
